@@ -1,0 +1,58 @@
+"""Beats as a wearable sent them, and beats after cleaning.
+
+Strategy: intervals are multiples of 1/128 ms. Both units that wearables use fit that grid exactly (1/1024 s = 125/128 ms, and
+whole milliseconds), so sums of intervals and of their squares are exact integers and a sliding window never drifts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+GRID_PER_MS: Final = 128
+
+
+class BeatLabel(StrEnum):
+    """What the interval that ends at a beat looks like. Names after Lipponen & Tarvainen 2019."""
+
+    NORMAL = "normal"
+    ECTOPIC = "ectopic"
+    MISSED = "missed"
+    EXTRA = "extra"
+    LONG = "long"
+    SHORT = "short"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One heart beat and the interval that ends with it.
+
+    Attributes:
+        at_s: when the heart beat, on the session's axis.
+        rr_ms: the interval since the beat before, as sent; a multiple of 1/128 ms, above 0.
+        gap_before: beats are missing between this interval and the one before it in the series.
+    """
+
+    at_s: float
+    rr_ms: float
+    gap_before: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanBeat:
+    """A beat after the artefact stage.
+
+    Attributes:
+        at_s: time of the beat; moved if `corrected`.
+        nn_ms: the interval to use; equal to the interval as sent unless `corrected`.
+        label: what the interval as sent looked like.
+        corrected: the interval was changed (its own beat or the one before it was moved, inserted or removed).
+        gap_before: as in `Beat`.
+    """
+
+    at_s: float
+    nn_ms: float
+    label: BeatLabel = BeatLabel.NORMAL
+    corrected: bool = False
+    gap_before: bool = False

@@ -1,0 +1,180 @@
+"""The only file that asks the machine for the time; everything else is handed a clock.
+
+Strategy: a clock is the axis of one session. It starts at zero when it is made, counts whole microseconds (exact in every
+capture format and at every replay speed), and knows the UTC instant of its zero. `VirtualClock` runs an event loop whose
+time jumps to the next timer as soon as nothing is left to do, so that two hours pass in seconds and every run is the same
+run. Its pace only decides how long the machine waits before each jump, never what time it is after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol, TypeVar
+
+T = TypeVar("T")
+
+_US_PER_S: Final = 1_000_000
+
+
+class Clock(Protocol):
+    """One session's axis of time, and the loop that lives on it."""
+
+    @property
+    def started_at(self) -> datetime:
+        """UTC of the zero of this axis."""
+        ...
+
+    def now_us(self) -> int:
+        """Microseconds since `started_at`; never goes back."""
+        ...
+
+    async def sleep_until_us(self, at_us: int) -> None:
+        """Return once `now_us() >= at_us`; at once if it already is."""
+        ...
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run `main` to its end in an event loop that keeps this clock's time."""
+        ...
+
+
+class MachineClock:
+    """Real time: monotonic for intervals, UTC read once for the zero."""
+
+    def __init__(self) -> None:
+        """Start the axis now."""
+        self._started_at = datetime.now(UTC)
+        self._zero_ns = time.monotonic_ns()
+
+    @property
+    def started_at(self) -> datetime:
+        """UTC of the zero of this axis."""
+        return self._started_at
+
+    def now_us(self) -> int:
+        """Microseconds since the clock was made; unmoved by changes of the system's date."""
+        return (time.monotonic_ns() - self._zero_ns) // 1_000
+
+    async def sleep_until_us(self, at_us: int) -> None:
+        """Sleep in real time."""
+        while (left_us := at_us - self.now_us()) > 0:
+            await asyncio.sleep(left_us / _US_PER_S)
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run in the ordinary event loop."""
+        return asyncio.run(main)
+
+
+class VirtualClock:
+    """Time that jumps from timer to timer; `speed` paces it against real time (1 = as long as the real thing), None does not."""
+
+    def __init__(self, *, started_at: datetime, speed: float | None = None) -> None:
+        """Start the axis at `started_at`.
+
+        Raises:
+            ValueError: `speed` is not above zero.
+        """
+        if speed is not None and not speed > 0:
+            raise ValueError(f"speed must be above 0, got {speed}")
+        self._started_at = started_at
+        self._selector = _JumpingSelector(speed=speed)
+
+    @property
+    def started_at(self) -> datetime:
+        """UTC of the zero of this axis."""
+        return self._started_at
+
+    def now_us(self) -> int:
+        """Microseconds of virtual time."""
+        return round(self._selector.now_s * _US_PER_S)
+
+    async def sleep_until_us(self, at_us: int) -> None:
+        """Sleep in virtual time."""
+        while (left_us := at_us - self.now_us()) > 0:
+            await asyncio.sleep(left_us / _US_PER_S)
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run in a loop that keeps virtual time. A clock can run several mains, one after another."""
+        with asyncio.Runner(loop_factory=lambda: _VirtualLoop(self._selector)) as runner:
+            return runner.run(main)
+
+
+def utc_at(started_at: datetime, at_us: int) -> datetime:
+    """The UTC instant `at_us` microseconds after the zero of an axis."""
+    return started_at + timedelta(microseconds=at_us)
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    """A selector that, asked to wait, moves the time instead (after a real wait, if paced)."""
+
+    def __init__(self, *, speed: float | None) -> None:
+        self.now_s = 0.0
+        self._speed = speed
+        self._real_zero_s: float | None = None
+        self._inner = selectors.DefaultSelector()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:  # no timer at all: only the outside world (a thread, a signal) can wake the loop
+            return self._inner.select(None)
+        wait_s = 0.0
+        if self._speed is not None and timeout > 0:
+            real_s = time.monotonic()
+            if self._real_zero_s is None:
+                self._real_zero_s = real_s - self.now_s / self._speed
+            wait_s = max(0.0, self._real_zero_s + (self.now_s + timeout) / self._speed - real_s)
+        ready = self._inner.select(wait_s)
+        if not ready and timeout > 0:
+            self.now_s += timeout
+        return ready
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._inner.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._inner.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._inner.modify(fileobj, events, data)
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._inner.get_map()
+
+    def close(self) -> None:
+        """Keep the time; the next loop on this clock gets a fresh inner selector."""
+        self._inner.close()
+        self._inner = selectors.DefaultSelector()
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop that reads the time from its selector."""
+
+    def __init__(self, selector: _JumpingSelector) -> None:
+        self._jumping = selector
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self._jumping.now_s
+
+
+class Stopwatch:
+    """Real seconds, for pacing what is real whatever the session's clock says: disk commits, screen refreshes."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self._since_s = time.monotonic()
+
+    def restart(self) -> None:
+        """Start at zero again."""
+        self._since_s = time.monotonic()
+
+    def elapsed_s(self) -> float:
+        """Seconds since the start or the last restart."""
+        return time.monotonic() - self._since_s
+
+
+def utc_now() -> datetime:
+    """The present instant, for file names and for saying how old a record is."""
+    return datetime.now(UTC)

@@ -1,0 +1,47 @@
+"""Everything that can go wrong and that a person should read about: what happened, where, and what to do next."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class WatchlinkError(Exception):
+    """Root of all errors meant for a person; its text is a whole sentence that says what to do."""
+
+
+class LinkFault(StrEnum):
+    """Why the radio cannot be used or a wearable cannot be reached: a closed list that a screen can act on."""
+
+    NO_ADAPTER = "no adapter"
+    POWERED_OFF = "powered off"
+    NO_PERMISSION = "no permission"
+    NO_SERVICE = "no Bluetooth service"
+    NOT_FOUND = "not found"
+    UNREACHABLE = "unreachable"
+    NO_HEART_RATE = "no heart rate service"
+    OTHER = "other"
+
+
+class LinkError(WatchlinkError):
+    """Bluetooth or a wearable is out of reach."""
+
+    def __init__(self, message: str, *, fault: LinkFault) -> None:
+        """Keep the closed reason beside the sentence."""
+        super().__init__(message)
+        self.fault = fault
+
+
+class CaptureError(WatchlinkError):
+    """A capture file is unreadable, from its start or from some byte on. What came before that byte was delivered."""
+
+
+class ArchiveError(WatchlinkError):
+    """The archive of sessions cannot be opened, read or written."""
+
+
+class ProfileError(WatchlinkError):
+    """A firmware profile breaks the schema; names the file, the key and the reason."""
+
+
+class SessionFileError(WatchlinkError):
+    """A plan or an events file cannot be used; names the file, the line and the reason."""

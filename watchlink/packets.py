@@ -1,0 +1,184 @@
+"""What a session is made of: packets, in the order in which they arrived. Everything else is computed from them.
+
+Strategy: raw is exact. Times are whole microseconds on the session's axis, payloads are the bytes that were received. A packet
+names a wearable by a key that means something in this session only ("w3"), never by an address. `Seat` says who wears it. The
+dictionary form below is the one codec for captures and the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+
+class LinkState(StrEnum):
+    """Where a wearable's link stands."""
+
+    SEEKING = "seeking"
+    CONNECTING = "connecting"
+    SUBSCRIBED = "subscribed"
+    LOST = "lost"
+    ENDED = "ended"
+
+
+class Attribute(StrEnum):
+    """GATT characteristics that are read beside the heart rate. The value is the characteristic's name in the log."""
+
+    BATTERY_LEVEL = "battery_level"
+    BODY_SENSOR_LOCATION = "body_sensor_location"
+    MANUFACTURER_NAME = "manufacturer_name"
+    MODEL_NUMBER = "model_number"
+    FIRMWARE_REVISION = "firmware_revision"
+
+
+class EventKind(StrEnum):
+    """What sort of thing happened in the session."""
+
+    BLOCK = "block"
+    SPEAKER = "speaker"
+    MARK = "mark"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """From here on `person` (a pseudonym) wears `wearable`, whose firmware is described by `profile`."""
+
+    at_us: int
+    person: str
+    wearable: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One Heart Rate Measurement as it arrived: the bytes, untouched."""
+
+    at_us: int
+    wearable: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeRead:
+    """One value read from a wearable: the bytes, untouched."""
+
+    at_us: int
+    wearable: str
+    attribute: Attribute
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChange:
+    """The link of a wearable changed, and why."""
+
+    at_us: int
+    wearable: str
+    state: LinkState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEvent:
+    """Something happened in the room: a block of the plan began, a person began to speak, a facilitator marked a moment.
+
+    `person` None means everybody (or, for a speaker, nobody).
+    """
+
+    at_us: int
+    kind: EventKind
+    label: str
+    person: str | None = None
+    note: str = ""
+
+
+Packet: TypeAlias = Seat | Notification | AttributeRead | LinkChange | SessionEvent
+Record: TypeAlias = Mapping[str, str | int | None]
+
+_KINDS: Final[Mapping[type[Packet], str]] = {
+    Seat: "seat",
+    Notification: "notification",
+    AttributeRead: "attribute",
+    LinkChange: "link",
+    SessionEvent: "event",
+}
+
+
+def kind_of(packet: Packet) -> str:
+    """The word that names this sort of packet in a capture and in the archive."""
+    return _KINDS[type(packet)]
+
+
+def to_record(packet: Packet) -> dict[str, str | int | None]:
+    """A packet as plain JSON values: `at_us`, `type`, then its fields; bytes in hexadecimal."""
+    head: dict[str, str | int | None] = {"at_us": packet.at_us, "type": kind_of(packet)}
+    match packet:
+        case Notification():
+            head |= {"wearable": packet.wearable, "payload": packet.payload.hex()}
+        case AttributeRead():
+            head |= {"wearable": packet.wearable, "attribute": packet.attribute, "payload": packet.payload.hex()}
+        case LinkChange():
+            head |= {"wearable": packet.wearable, "state": packet.state, "reason": packet.reason}
+        case Seat():
+            head |= {"person": packet.person, "wearable": packet.wearable, "profile": packet.profile}
+        case SessionEvent():
+            head |= {"kind": packet.kind, "label": packet.label, "person": packet.person, "note": packet.note}
+    return head
+
+
+def from_record(record: Record) -> Packet:
+    """The packet that `to_record` was given.
+
+    Raises:
+        ValueError: a field is missing, of the wrong type, or outside its range; the message names it.
+    """
+    at_us = record.get("at_us")
+    if not isinstance(at_us, int) or isinstance(at_us, bool):
+        raise ValueError("at_us is not a whole number of microseconds")
+    match record.get("type"):
+        case "notification":
+            return Notification(at_us=at_us, wearable=_text(record, "wearable"), payload=_octets(record))
+        case "attribute":
+            attribute = Attribute(_text(record, "attribute"))
+            return AttributeRead(
+                at_us=at_us, wearable=_text(record, "wearable"), attribute=attribute, payload=_octets(record)
+            )
+        case "link":
+            state = LinkState(_text(record, "state"))
+            return LinkChange(
+                at_us=at_us, wearable=_text(record, "wearable"), state=state, reason=_text(record, "reason")
+            )
+        case "seat":
+            return Seat(
+                at_us=at_us,
+                person=_text(record, "person"),
+                wearable=_text(record, "wearable"),
+                profile=_text(record, "profile"),
+            )
+        case "event":
+            person = None if record.get("person") is None else _text(record, "person")
+            return SessionEvent(
+                at_us=at_us,
+                kind=EventKind(_text(record, "kind")),
+                label=_text(record, "label"),
+                person=person,
+                note=_text(record, "note"),
+            )
+        case other:
+            raise ValueError(f"unknown type {other!r}")
+
+
+def _text(record: Record, key: str) -> str:
+    value = record.get(key)
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is not a text")
+    return value
+
+
+def _octets(record: Record) -> bytes:
+    try:
+        return bytes.fromhex(_text(record, "payload"))
+    except ValueError as error:
+        raise ValueError("payload is not hexadecimal") from error

@@ -1,0 +1,249 @@
+"""One person's pipeline: packets in, readings out. Pure: it knows no clock, no file, no radio and no other person.
+
+Strategy: decode -> time -> artefacts -> HRV window, and beside it heart rate -> usual -> spikes. The heart rate comes from the beats
+only where they are electrical; optical intervals break off when the hand moves, so there, and on wearables that send none, it
+comes from the wearable's own bpm. A malformed payload is a reading, not an exception.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dsp import ArtefactStage, CleanBeat, HeartRateSample, HeartRateTrace, HrvWindow, SpikeDetector, SpikeStart
+from firmware_profiles.gatt import decode_battery_level, decode_body_sensor_location
+from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, MalformedMeasurement, decode
+from firmware_profiles.profiles import Profile, RrAvailability, Sensing
+from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification
+from watchlink.readings import (
+    Battery,
+    BeatReading,
+    Duplicate,
+    Grade,
+    GradeReading,
+    HeartRateReading,
+    HrvAbsent,
+    HrvReading,
+    Measured,
+    Phase,
+    Reading,
+    SpikeEnded,
+    SpikeStarted,
+    Undecodable,
+    Worn,
+)
+from watchlink.timing import BeatTimer
+
+_US_PER_S: Final = 1_000_000
+# The same bytes again sooner than this are the radio's doing: a heart-rate sensor reports about once a second.
+_DUPLICATE_US: Final = 150_000
+# A wearable that sent this many reports without an interval does not send intervals.
+_REPORTS_WITHOUT_RR: Final = 30
+# A watch's own bpm holds until the next report; after a longer silence than this nothing is known about the time between.
+_RATE_HOLDS_S: Final = 5.0
+# Above every heart; also a rate of 0 means that the wearable has none to tell.
+_MAX_HEART_RATE_BPM: Final = 250
+
+
+class Pipeline:
+    """Stage: one person's packets in, readings out; `flush` at the end of the session."""
+
+    def __init__(self, *, person: str, profile: Profile) -> None:
+        """`profile` says what to expect of the wearable's firmware."""
+        self._person = person
+        self._window = HrvWindow()
+        self._trace = HeartRateTrace()
+        self._spikes = SpikeDetector()
+        self._phase = Phase.UNKNOWN
+        self._speaking = False
+        self._absent_reason = ""
+        self._wear(profile)
+
+    def change_wearable(self, profile: Profile) -> tuple[Reading, ...]:
+        """The person now wears something else: the chain of beats ends, what is usual for the person stays."""
+        readings = self._clean_all(self._artefacts.flush())
+        self._wear(profile)
+        return tuple(readings)
+
+    def enter(self, phase: Phase, *, speaking: bool) -> None:
+        """From now on the session is in `phase`, and this person speaks or does not."""
+        self._phase = phase
+        self._speaking = speaking
+
+    def push(self, packet: Notification | AttributeRead | LinkChange) -> tuple[Reading, ...]:
+        """Take one packet of this person's wearable; return the readings that it completes."""
+        match packet:
+            case Notification():
+                return self._notification(packet)
+            case LinkChange(state=LinkState.LOST):
+                return self._break()
+            case LinkChange():
+                return ()
+            case AttributeRead(attribute=Attribute.BATTERY_LEVEL):
+                charge_pct = decode_battery_level(packet.payload)
+                if charge_pct is None:
+                    return ()
+                return (Battery(person=self._person, at_us=packet.at_us, charge_pct=charge_pct),)
+            case AttributeRead(attribute=Attribute.BODY_SENSOR_LOCATION):
+                location = decode_body_sensor_location(packet.payload)
+                if location is None:
+                    return ()
+                return (Worn(person=self._person, at_us=packet.at_us, location=location),)
+            case AttributeRead():
+                return ()
+
+    def flush(self) -> tuple[Reading, ...]:
+        """The session is over: what is still held back comes out, an open spike ends as not known."""
+        readings = self._clean_all(self._artefacts.flush())
+        readings += [SpikeEnded(person=self._person, spike=spike) for spike in self._spikes.flush()]
+        return tuple(readings)
+
+    def _wear(self, profile: Profile) -> None:
+        self._profile = profile
+        self._timer = BeatTimer(min_rr_ms=profile.min_rr_ms)
+        self._artefacts = ArtefactStage()
+        self._grade: Grade | None = None
+        self._reports_without_rr = 0
+        self._last: Notification | None = None
+        self._rate_gap = True
+        self._timer.break_chain()
+
+    def _notification(self, packet: Notification) -> tuple[Reading, ...]:
+        last = self._last
+        if last is not None and packet.payload == last.payload and packet.at_us - last.at_us < _DUPLICATE_US:
+            return (Duplicate(person=self._person, at_us=packet.at_us),)
+        self._last = packet
+        try:
+            measurement = decode(packet.payload)
+        except MalformedMeasurement as fault:
+            return (Undecodable(person=self._person, at_us=packet.at_us, reason=str(fault)),)
+        readings: list[Reading] = [
+            Measured(
+                person=self._person,
+                at_us=packet.at_us,
+                heart_rate_bpm=measurement.heart_rate_bpm,
+                contact=measurement.contact,
+                energy_expended_kj=measurement.energy_expended_kj,
+                rr_ticks=measurement.rr_ticks,
+            )
+        ]
+        if self._profile.contact_reliable and measurement.contact is Contact.ABSENT:
+            readings += self._break()
+            return tuple(readings)
+        readings += self._judge_grade(packet.at_us, measurement)
+        if self._grade in (Grade.BEAT, Grade.PULSE):
+            beats = self._timer.push(at_us=packet.at_us, rr_ticks=measurement.rr_ticks)
+            for beat in beats:
+                readings += self._clean_all(self._artefacts.push(beat))
+        if self._grade in (Grade.PULSE, Grade.RATE):
+            readings += self._reported_rate(packet.at_us, measurement.heart_rate_bpm, last)
+        return tuple(readings)
+
+    def _break(self) -> tuple[Reading, ...]:
+        """Beats will be missing from here on; those held back for their followers come out now."""
+        self._timer.break_chain()
+        self._rate_gap = True
+        return tuple(self._clean_all(self._artefacts.flush()))
+
+    def _judge_grade(self, at_us: int, measurement: HeartRateMeasurement) -> list[Reading]:
+        """Settle the grade by what the wearable sends, within what its profile calls usable."""
+        if self._profile.rr in (RrAvailability.NO, RrAvailability.UNRELIABLE):
+            grade = Grade.RATE
+        elif measurement.rr_ticks:
+            grade = Grade.BEAT if self._profile.sensing is Sensing.ELECTRICAL else Grade.PULSE
+        elif self._grade is None:
+            self._reports_without_rr += 1
+            if self._reports_without_rr < _REPORTS_WITHOUT_RR:
+                return []
+            grade = Grade.RATE
+        else:
+            return []
+        if grade is self._grade:
+            return []
+        self._grade = grade
+        self._rate_gap = True
+        readings: list[Reading] = [GradeReading(person=self._person, at_us=at_us, grade=grade)]
+        readings += self._hrv_absence(at_us / _US_PER_S)
+        return readings
+
+    def _reported_rate(self, at_us: int, heart_rate_bpm: int, last: Notification | None) -> list[Reading]:
+        if not 0 < heart_rate_bpm <= _MAX_HEART_RATE_BPM:
+            self._rate_gap = True
+            return []
+        until_s = at_us / _US_PER_S
+        since_s = until_s - 1.0
+        gap_before = self._rate_gap or last is None or at_us - last.at_us > _RATE_HOLDS_S * _US_PER_S
+        self._rate_gap = False
+        samples = self._trace.push(
+            since_s=since_s, until_s=until_s, heart_rate_bpm=float(heart_rate_bpm), gap_before=gap_before
+        )
+        return self._heart_rate(samples)
+
+    def _clean_all(self, beats: tuple[CleanBeat, ...]) -> list[Reading]:
+        readings: list[Reading] = []
+        for beat in beats:
+            readings.append(
+                BeatReading(
+                    person=self._person,
+                    at_s=beat.at_s,
+                    nn_ms=beat.nn_ms,
+                    label=beat.label,
+                    corrected=beat.corrected,
+                    gap_before=beat.gap_before,
+                )
+            )
+            metrics = self._window.push(beat)
+            absence = self._hrv_absence(beat.at_s)
+            readings += absence
+            if not self._absent_reason:
+                readings.append(HrvReading(person=self._person, metrics=metrics))
+            if self._grade is Grade.BEAT:
+                samples = self._trace.push(
+                    since_s=beat.at_s - beat.nn_ms / 1000,
+                    until_s=beat.at_s,
+                    heart_rate_bpm=60_000 / beat.nn_ms,
+                    clean=not beat.corrected,
+                    gap_before=beat.gap_before,
+                )
+                readings += self._heart_rate(samples)
+        return readings
+
+    def _hrv_absence(self, at_s: float) -> list[Reading]:
+        """Say once when HRV stops being readable, and why."""
+        reason = ""
+        if self._grade is Grade.RATE:
+            reason = "this wearable sends no usable intervals between beats"
+        elif self._speaking or self._phase is Phase.TALK:
+            reason = "talking makes breathing irregular"
+        elif self._phase is Phase.MOVEMENT:
+            reason = "movement"
+        elif self._grade is Grade.PULSE and self._phase is not Phase.SILENT:
+            reason = "optical intervals hold at rest only"
+        changed = reason != self._absent_reason
+        self._absent_reason = reason
+        if not (changed and reason):
+            return []
+        return [HrvAbsent(person=self._person, at_s=at_s, reason=reason)]
+
+    def _heart_rate(self, samples: tuple[HeartRateSample, ...]) -> list[Reading]:
+        readings: list[Reading] = []
+        for sample in samples:
+            changes = self._spikes.push(sample, counts=self._phase is not Phase.MOVEMENT)
+            usual = self._spikes.usual
+            above_bpm = None if usual is None else sample.heart_rate_bpm - usual.heart_rate_bpm
+            readings.append(
+                HeartRateReading(
+                    person=self._person,
+                    at_s=sample.at_s,
+                    heart_rate_bpm=sample.heart_rate_bpm,
+                    usual_bpm=None if usual is None else usual.heart_rate_bpm,
+                    above_usual_bpm=above_bpm,
+                    above_usual_spreads=None if usual is None or above_bpm is None else above_bpm / usual.spread_bpm,
+                    clean=sample.clean,
+                )
+            )
+            for change in changes:
+                if isinstance(change, SpikeStart):
+                    readings.append(SpikeStarted(person=self._person, start=change))
+                else:
+                    readings.append(SpikeEnded(person=self._person, spike=change))
+        return readings

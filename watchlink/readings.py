@@ -1,0 +1,205 @@
+"""What comes out of a pipeline: readings about one person, each with the quality that it stands on.
+
+Strategy: three grades say what a sensor can support, and they are fixed here. Grades come from evidence (were intervals sent, is the
+sensor electrical), never from wishful thinking. A reading that a grade or a phase does not allow is absent with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum, StrEnum
+from functools import cache
+from typing import Any, TypeAlias
+
+from dsp import BeatLabel, HrvMetrics, Spike, SpikeStart
+from firmware_profiles.gatt import BodySensorLocation
+from firmware_profiles.heart_rate_service import Contact
+
+
+class Grade(StrEnum):
+    """What a wearable's signal supports."""
+
+    BEAT = "beat"
+    """Electrical RR intervals of a strap: heart rate, spikes, HRV in silence."""
+    PULSE = "pulse"
+    """Optical intervals: heart rate and spikes; HRV at rest only."""
+    RATE = "rate"
+    """bpm only: heart rate and spikes; no HRV, ever."""
+
+
+class Phase(StrEnum):
+    """What the session allows to be read at a time."""
+
+    SILENT = "silent"
+    TALK = "talk"
+    MOVEMENT = "movement"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One decoded notification, as the wearable said it."""
+
+    person: str
+    at_us: int
+    heart_rate_bpm: int
+    contact: Contact
+    energy_expended_kj: int | None
+    rr_ticks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecodable:
+    """A notification that is no Heart Rate Measurement. Counted and shown; never ends a session."""
+
+    person: str
+    at_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """A notification that repeats the one just before it: counted, not used."""
+
+    person: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatReading:
+    """One beat after cleaning."""
+
+    person: str
+    at_s: float
+    nn_ms: float
+    label: BeatLabel
+    corrected: bool
+    gap_before: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartRateReading:
+    """The smoothed heart rate of one second, against the person's own usual (None until a minute is known)."""
+
+    person: str
+    at_s: float
+    heart_rate_bpm: float
+    usual_bpm: float | None
+    above_usual_bpm: float | None
+    above_usual_spreads: float | None
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HrvReading:
+    """HRV of the window that ends now."""
+
+    person: str
+    metrics: HrvMetrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HrvAbsent:
+    """From now on there is no HRV, and why."""
+
+    person: str
+    at_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikeStarted:
+    """A heart rate rise was detected and goes on."""
+
+    person: str
+    start: SpikeStart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikeEnded:
+    """A heart rate rise is over."""
+
+    person: str
+    spike: Spike
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradeReading:
+    """What this person's wearable can support, as far as it is known now."""
+
+    person: str
+    at_us: int
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """The battery's charge as the wearable said it."""
+
+    person: str
+    at_us: int
+    charge_pct: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worn:
+    """Where the sensor says that it sits."""
+
+    person: str
+    at_us: int
+    location: BodySensorLocation
+
+
+Reading: TypeAlias = (
+    Measured
+    | Undecodable
+    | Duplicate
+    | BeatReading
+    | HeartRateReading
+    | HrvReading
+    | HrvAbsent
+    | SpikeStarted
+    | SpikeEnded
+    | GradeReading
+    | Battery
+    | Worn
+)
+
+_KINDS: Mapping[type[Reading], str] = {
+    Measured: "measurement",
+    Undecodable: "undecodable",
+    Duplicate: "duplicate",
+    BeatReading: "beat",
+    HeartRateReading: "heart_rate",
+    HrvReading: "hrv",
+    HrvAbsent: "hrv_absent",
+    SpikeStarted: "spike_started",
+    SpikeEnded: "spike",
+    GradeReading: "grade",
+    Battery: "battery",
+    Worn: "worn",
+}
+
+
+def to_record(reading: Reading) -> dict[str, Any]:
+    """A reading as plain JSON values: `type`, `person`, then its fields; a spike's or window's own fields beside them."""
+    record: dict[str, Any] = {"type": _KINDS[type(reading)]}
+    _add_fields(record, reading)
+    return record
+
+
+def _add_fields(record: dict[str, Any], item: Any) -> None:
+    for name in _field_names(type(item)):
+        value = getattr(item, name)
+        if is_dataclass(value):
+            _add_fields(record, value)
+        elif isinstance(value, Enum):
+            record[name] = value.name.lower().replace("_", " ") if isinstance(value, int) else value.value
+        else:
+            record[name] = value
+
+
+@cache
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
