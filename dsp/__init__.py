@@ -1,7 +1,8 @@
 """Beats to clean beats to metrics to spikes: pure, streaming, numpy and scipy and nothing else.
 
-Strategy: each stage takes items one by one with `push` and returns what they completed; `flush` ends a series. Batch is the same
-code driven to the end, so a prefix of the input gives a prefix of the output and the size of a chunk changes nothing.
+Strategy: each stage takes items one by one with `push` and returns what they completed; `flush` ends a series. Batch is
+the same code driven to the end, so a prefix of the input gives a prefix of the output and the size of a chunk changes
+nothing.
 """
 
 from dsp.artefacts import ArtefactStage

@@ -1,16 +1,17 @@
 """Finds intervals that are no normal sinus intervals, and corrects the beat times behind them, a fixed five beats late.
 
-Strategy: the rules of Lipponen & Tarvainen with thresholds from the 91 most recent differences instead of 91 centred ones. The
-centred median of 11 intervals then needs five beats of the future and nothing else does, so live and batch are one code. A beat is
-judged when the fifth beat after it arrives, or when the chain ends (a gap, `flush`): then with what there is. A gap ends the chain:
-no difference and no median reaches over it; only the scale of usual variability is remembered.
+Strategy: the rules of Lipponen & Tarvainen with thresholds from the 91 most recent differences instead of 91 centred
+ones. The centred median of 11 intervals then needs five beats of the future and nothing else does, so live and batch
+are one code. A beat is judged when the fifth beat after it arrives, or when the chain ends (a gap, `flush`): then with
+what there is. A gap ends the chain: no difference and no median reaches over it; only the scale of usual variability is
+remembered.
 
-Correction moves beat *times*: a displaced beat goes between its neighbours, an extra beat is taken out, a missed one is put in. The
-sum of the intervals stays the sum that was sent.
+Correction moves beat *times*: a displaced beat goes between its neighbours, an extra beat is taken out, a missed one is
+put in. The sum of the intervals stays the sum that was sent.
 
 References:
-    J. A. Lipponen, M. P. Tarvainen, "A robust algorithm for heart rate variability time series artefact correction using novel beat
-    classification", J. Med. Eng. Technol. 43(3), 2019, doi 10.1080/03091902.2019.1640306.
+    J. A. Lipponen, M. P. Tarvainen, "A robust algorithm for heart rate variability time series artefact correction
+    using novel beat classification", J. Med. Eng. Technol. 43(3), 2019, doi 10.1080/03091902.2019.1640306.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _ALPHA: Final = 5.2
 _SLOPE: Final = 0.13
 _OFFSET: Final = 0.17
 _MEDIAN_LIMIT: Final = 3.0
-# With coarse timestamps or a very even heart the quartiles go to zero and everything becomes an artefact. No interval that
-# differs by less than this many milliseconds is one.
+# With coarse timestamps or a very even heart the quartiles go to zero and everything becomes an artefact. No interval
+# that differs by less than this many milliseconds is one.
 _SCALE_FLOOR_MS: Final = 40.0
 # A longer run of bad intervals has no trustworthy beats at its ends to interpolate between: it is flagged, not mended.
 _LONGEST_RUN_BEATS: Final = 6
@@ -142,7 +143,7 @@ class ArtefactStage:
         return self._differences_ms[at] / threshold_ms if 0 <= at < len(self._differences_ms) else 0.0
 
     def _mend(self, beat: Beat, label: BeatLabel) -> None:
-        """Put out a judged beat, holding back runs of displaced and extra beats until the beat that ends them is there."""
+        """Put out a judged beat; runs of displaced and extra beats wait for the beat that ends them."""
         if label in _DISPLACED or label is BeatLabel.EXTRA:
             self._run.append((beat, label))
             if len(self._run) > _LONGEST_RUN_BEATS:
@@ -189,13 +190,11 @@ class ArtefactStage:
     def _put(
         self, at_s: float, nn_ms: float, label: BeatLabel, *, corrected: bool = False, gap_before: bool = False
     ) -> None:
-        self._ready.append(
-            CleanBeat(at_s=at_s, nn_ms=nn_ms, label=label, corrected=corrected, gap_before=gap_before)
-        )
+        self._ready.append(CleanBeat(at_s=at_s, nn_ms=nn_ms, label=label, corrected=corrected, gap_before=gap_before))
 
 
 class _QuartileScale:
-    """5.2 times half the distance between the quartiles of the last 91 values, in O(log n) a value, never below the floor."""
+    """5.2 times half the distance between the quartiles of the last 91 values, never below the floor."""
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque()
@@ -209,7 +208,9 @@ class _QuartileScale:
         self._recent.append(value_ms)
         insort(self._ordered, value_ms)
         last = len(self._ordered) - 1
-        self.threshold_ms = max(_SCALE_FLOOR_MS, _ALPHA * (self._quantile(0.75 * last) - self._quantile(0.25 * last)) / 2)
+        self.threshold_ms = max(
+            _SCALE_FLOOR_MS, _ALPHA * (self._quantile(0.75 * last) - self._quantile(0.25 * last)) / 2
+        )
 
     def _quantile(self, position: float) -> float:
         below = int(position)

@@ -1,10 +1,12 @@
 """A person's own usual heart rate: a running median that a rise cannot drag along.
 
-Strategy: a sample counts only after a guard time, and only if by then nobody called it part of a rise or of movement. Median and
-spread are taken over the last five minutes of samples that count, however much time lies between them, so they survive gaps.
+Strategy: a sample counts only after a guard time, and only if by then nobody called it part of a rise or of movement.
+Median and spread are taken over the last five minutes of samples that count, however much time lies between them, so
+they survive gaps.
 
 References:
-    Rousseeuw, Croux, "Alternatives to the median absolute deviation", JASA 88, 1993 (1.4826 MAD as a robust standard deviation).
+    Rousseeuw, Croux, "Alternatives to the median absolute deviation", JASA 88, 1993 (1.4826 MAD as a robust standard
+    deviation).
 """
 
 from __future__ import annotations
@@ -87,7 +89,8 @@ def _median(ordered: list[float]) -> float:
 def _median_distance(ordered: list[float], centre: float) -> float:
     """The median of |value - centre| over an ordered list, found without ordering the distances.
 
-    The k nearest values to a centre are neighbours in an ordered list: the left end of that stretch is found by bisection.
+    The k nearest values to a centre are neighbours in an ordered list: the left end of that stretch is found by
+        bisection.
     """
     size = len(ordered)
     nearest = size // 2 + 1

@@ -1,7 +1,8 @@
 """Beats as a wearable sent them, and beats after cleaning.
 
-Strategy: intervals are multiples of 1/128 ms. Both units that wearables use fit that grid exactly (1/1024 s = 125/128 ms, and
-whole milliseconds), so sums of intervals and of their squares are exact integers and a sliding window never drifts.
+Strategy: intervals are multiples of 1/128 ms. Both units that wearables use fit that grid exactly (1/1024 s = 125/128
+ms, and whole milliseconds), so sums of intervals and of their squares are exact integers and a sliding window never
+drifts.
 """
 
 from __future__ import annotations

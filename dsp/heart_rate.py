@@ -1,13 +1,13 @@
 """The heart rate as a smooth line: one sample a second, from beats or from a watch's own bpm, without breathing in it.
 
-Strategy: each value holds over the stretch of time that it was measured on (a beat: its interval; a bpm: since the report before).
-That step line is sampled four times a second and low-pass filtered with carried state, so chunks change nothing. A Bessel filter has
-one delay for all that it lets through; the samples are dated back by it, so that a rise is found when it was, not when the filter saw it.
-A gap restarts the filter at the next value: nothing is bridged.
+Strategy: each value holds over the stretch of time that it was measured on (a beat: its interval; a bpm: since the
+report before). That step line is sampled four times a second and low-pass filtered with carried state, so chunks change
+nothing. A Bessel filter has one delay for all that it lets through; the samples are dated back by it, so that a rise is
+found when it was, not when the filter saw it. A gap restarts the filter at the next value: nothing is bridged.
 
 References:
-    Berger, Akselrod, Gordon, Cohen, "An efficient algorithm for spectral analysis of heart rate variability", IEEE TBME 33(9), 1986
-    (the step line); SciPy `signal.bessel`, `signal.sosfilt`.
+    Berger, Akselrod, Gordon, Cohen, "An efficient algorithm for spectral analysis of heart rate variability", IEEE TBME
+    33(9), 1986 (the step line); SciPy `signal.bessel`, `signal.sosfilt`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""Spikes: stretches in which the heart rate rose well above a person's own usual. About heart rate, not about a feeling.
+"""Spikes: stretches in which the heart rate rose well above a person's own usual. About heart rate, not feelings.
 
-Strategy: two thresholds, as in seismology: a high one to detect (3 spreads and 8 bpm above usual, held for 5 s), a low one to date the
-onset (the last upward crossing of one spread) and the end (below 4 bpm). While a spike is open the usual stands still. After a spike
-the detector rests 60 s, and it needs one sample near the usual before it can detect again, so that one long rise is one spike.
-A gap of more than a few seconds ends a spike, for nobody knows what happened in it.
+Strategy: two thresholds, as in seismology: a high one to detect (3 spreads and 8 bpm above usual, held for 5 s), a low
+one to date the end (back within 4 bpm). The onset is the foot of the climb: a crossing of some level would date it back
+to when the person began to talk. While a spike is open the usual stands still. After a spike the detector rests 60 s,
+and it needs one sample near the usual before it can detect again, so that one long rise is one spike. A gap of more
+than a few seconds ends a spike, for nobody knows what happened in it.
 
 References:
-    The rule is a synthesis; for detection with separate on and off thresholds see Withers et al., BSSA 88(1), 1998 (STA/LTA triggers).
+    The rule is a synthesis; for detection with separate on and off thresholds see Withers et al., BSSA 88(1), 1998
+    (STA/LTA triggers).
 """
 
 from __future__ import annotations
@@ -22,13 +24,15 @@ from dsp.heart_rate import HeartRateSample
 _DETECT_SPREADS: Final = 3.0
 _DETECT_BPM: Final = 8.0
 _DETECT_SAMPLES: Final = 5
-_ONSET_SPREADS: Final = 1.0
+# The foot of a climb: where this share of it was done. Lower, noise decides; higher, it is late.
+_FOOT_SHARE: Final = 0.15
 _SETTLED_BPM: Final = 4.0
 _LONGEST_S: Final = 180.0
 _REST_S: Final = 60.0
 _GAP_S: Final = 5.0
-# How far back an onset is looked for. A response builds up within half a minute; a slower drift has no onset to speak of.
-_ONSET_REACH_SAMPLES: Final = 40
+# How far back an onset is looked for. A response builds up within half a minute; a slower drift has no onset to speak
+# of.
+_ONSET_REACH_SAMPLES: Final = 30
 
 
 class SpikeEnding(StrEnum):
@@ -127,6 +131,8 @@ class SpikeDetector:
             return tuple(out)
         if rise_bpm < _SETTLED_BPM:
             self._armed = True
+        elif not counts:
+            self._armed = False  # a heart still high from movement has to come down before a rise is a rise
         high = rise_bpm >= _DETECT_BPM and rise_bpm >= _DETECT_SPREADS * usual.spread_bpm
         self._high_samples = self._high_samples + 1 if high and counts else 0
         if self._high_samples >= _DETECT_SAMPLES and self._armed and sample.at_s >= self._rest_until_s:
@@ -139,9 +145,10 @@ class SpikeDetector:
 
     def _detect(self, usual: Usual, rise_bpm: float) -> SpikeStart:
         samples = list(self._recent)
+        lowest_bpm = min(sample.heart_rate_bpm for sample in samples)
+        foot_bpm = lowest_bpm + _FOOT_SHARE * (samples[-1].heart_rate_bpm - lowest_bpm)
         onset = len(samples) - 1
-        edge_bpm = usual.heart_rate_bpm + _ONSET_SPREADS * usual.spread_bpm
-        while onset > 0 and samples[onset - 1].heart_rate_bpm >= edge_bpm:
+        while onset > 0 and samples[onset - 1].heart_rate_bpm > foot_bpm:
             onset -= 1
         self._open = _OpenSpike(usual=usual, detected_s=samples[-1].known_s, samples=samples[onset:])
         self._baseline.disown_waiting()

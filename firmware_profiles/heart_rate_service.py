@@ -1,11 +1,13 @@
 """The Heart Rate Measurement characteristic (0x2A37): bytes to meaning and back, losing nothing.
 
-Strategy: a measurement keeps its flags octet as received and everything that the flags do not explain, so `encode(decode(b)) == b`
-for every well-formed `b`. Meaning (contact, field widths) is read from the flags by properties. RR intervals stay in the
-sensor's own unit, 1/1024 s, as integers. A value that cannot be decoded raises `MalformedMeasurement` and nothing else.
+Strategy: a measurement keeps its flags octet as received and everything that the flags do not explain, so
+`encode(decode(b)) == b` for every well-formed `b`. Meaning (contact, field widths) is read from the flags by
+properties. RR intervals stay in the sensor's own unit, 1/1024 s, as integers. A value that cannot be decoded raises
+`MalformedMeasurement` and nothing else.
 
 References:
-    Bluetooth SIG, Heart Rate Service 1.0 (HRS_V10r00), section 3.1; collector test cases HRP/COL/HRF/BV-04, BI-01, BI-02.
+    Bluetooth SIG, Heart Rate Service 1.0 (HRS_V10r00), section 3.1; collector test cases HRP/COL/HRF/BV-04, BI-01,
+    BI-02.
 """
 
 from __future__ import annotations
@@ -87,9 +89,7 @@ class HeartRateMeasurement:
             flags |= _ENERGY_PRESENT
         if rr_ticks:
             flags |= _RR_PRESENT
-        return cls(
-            flags=flags, heart_rate_bpm=heart_rate_bpm, energy_expended_kj=energy_expended_kj, rr_ticks=rr_ticks
-        )
+        return cls(flags=flags, heart_rate_bpm=heart_rate_bpm, energy_expended_kj=energy_expended_kj, rr_ticks=rr_ticks)
 
     @property
     def contact(self) -> Contact:

@@ -1,7 +1,8 @@
 """What each wearable's firmware really does: facts with their sources, read from one TOML file per maker.
 
-Strategy: a person who knows a watch can add it without Python. Every fact states where it is from, how well it is known and when it was
-looked up; a fact that nobody knows is left out, and the generic profile, which trusts nothing, stands in for it.
+Strategy: a person who knows a watch can add it without Python. Every fact states where it is from, how well it is known
+and when it was looked up; a fact that nobody knows is left out, and the generic profile, which trusts nothing, stands
+in for it.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class VirtualBehaviour:
     """How a virtual wearable of this kind behaves. A model, not a claim about the product.
 
     Attributes:
+        name: what it advertises; `{serial}` stands for four digits of its own.
         body_sensor_location: what it says it is worn on; None if it does not offer the characteristic.
         reports_contact: whether it supports the contact bits.
         sends_rr: whether it sends intervals.
@@ -77,6 +79,7 @@ class VirtualBehaviour:
         drops_beats_pct: share of beats that it fails to see while the hand moves or the person talks.
     """
 
+    name: str
     body_sensor_location: BodySensorLocation | None
     reports_contact: bool
     sends_rr: bool
@@ -198,6 +201,7 @@ class _Table:
         except KeyError as error:
             raise table._fault("body_sensor_location", f"{location!r} is none of the standard's places") from error
         behaviour = VirtualBehaviour(
+            name=table._take("name", str),
             body_sensor_location=body_sensor_location,
             reports_contact=table._take("reports_contact", bool),
             sends_rr=table._take("sends_rr", bool),

@@ -1,9 +1,9 @@
 """The only file that asks the machine for the time; everything else is handed a clock.
 
-Strategy: a clock is the axis of one session. It starts at zero when it is made, counts whole microseconds (exact in every
-capture format and at every replay speed), and knows the UTC instant of its zero. `VirtualClock` runs an event loop whose
-time jumps to the next timer as soon as nothing is left to do, so that two hours pass in seconds and every run is the same
-run. Its pace only decides how long the machine waits before each jump, never what time it is after it.
+Strategy: a clock is the axis of one session. It starts at zero when it is made, counts whole microseconds (exact in
+every capture format and at every replay speed), and knows the UTC instant of its zero. `VirtualClock` runs an event
+loop whose time jumps to the next timer as soon as nothing is left to do, so that two hours pass in seconds and every
+run is the same run. Its pace only decides how long the machine waits before each jump, never what time it is after it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class MachineClock:
 
     async def sleep_until_us(self, at_us: int) -> None:
         """Sleep in real time."""
-        while (left_us := at_us - self.now_us()) > 0:
+        while (left_us := at_us - self.now_us()) > 0:  # noqa: ASYNC110 - a timer may fire a little early
             await asyncio.sleep(left_us / _US_PER_S)
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
@@ -69,7 +69,10 @@ class MachineClock:
 
 
 class VirtualClock:
-    """Time that jumps from timer to timer; `speed` paces it against real time (1 = as long as the real thing), None does not."""
+    """Time that jumps from timer to timer.
+
+    `speed` paces it against real time (1: as long as the real thing, 50: fifty times as fast); None does not.
+    """
 
     def __init__(self, *, started_at: datetime, speed: float | None = None) -> None:
         """Start the axis at `started_at`.
@@ -93,7 +96,7 @@ class VirtualClock:
 
     async def sleep_until_us(self, at_us: int) -> None:
         """Sleep in virtual time."""
-        while (left_us := at_us - self.now_us()) > 0:
+        while (left_us := at_us - self.now_us()) > 0:  # noqa: ASYNC110 - a timer may fire a little early
             await asyncio.sleep(left_us / _US_PER_S)
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
@@ -105,6 +108,12 @@ class VirtualClock:
 def utc_at(started_at: datetime, at_us: int) -> datetime:
     """The UTC instant `at_us` microseconds after the zero of an axis."""
     return started_at + timedelta(microseconds=at_us)
+
+
+def clock_text(seconds: float) -> str:
+    """A time on a session's axis as h:mm:ss."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 class _JumpingSelector(selectors.BaseSelector):

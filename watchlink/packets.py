@@ -1,8 +1,8 @@
 """What a session is made of: packets, in the order in which they arrived. Everything else is computed from them.
 
-Strategy: raw is exact. Times are whole microseconds on the session's axis, payloads are the bytes that were received. A packet
-names a wearable by a key that means something in this session only ("w3"), never by an address. `Seat` says who wears it. The
-dictionary form below is the one codec for captures and the archive.
+Strategy: raw is exact. Times are whole microseconds on the session's axis, payloads are the bytes that were received. A
+packet names a wearable by a key that means something in this session only ("w3"), never by an address. `Seat` says who
+wears it. The dictionary form below is the one codec for captures and the archive.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class LinkChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEvent:
-    """Something happened in the room: a block of the plan began, a person began to speak, a facilitator marked a moment.
+    """Something happened in the room: a block of the plan began, a person began to speak, a moment was marked.
 
     `person` None means everybody (or, for a speaker, nobody).
     """

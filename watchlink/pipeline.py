@@ -1,8 +1,8 @@
 """One person's pipeline: packets in, readings out. Pure: it knows no clock, no file, no radio and no other person.
 
-Strategy: decode -> time -> artefacts -> HRV window, and beside it heart rate -> usual -> spikes. The heart rate comes from the beats
-only where they are electrical; optical intervals break off when the hand moves, so there, and on wearables that send none, it
-comes from the wearable's own bpm. A malformed payload is a reading, not an exception.
+Strategy: decode -> time -> artefacts -> HRV window, and beside it heart rate -> usual -> spikes. The heart rate comes
+from the beats only where they are electrical; optical intervals break off when the hand moves, so there, and on
+wearables that send none, it comes from the wearable's own bpm. A malformed payload is a reading, not an exception.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _US_PER_S: Final = 1_000_000
 _DUPLICATE_US: Final = 150_000
 # A wearable that sent this many reports without an interval does not send intervals.
 _REPORTS_WITHOUT_RR: Final = 30
-# A watch's own bpm holds until the next report; after a longer silence than this nothing is known about the time between.
+# A watch's own bpm holds until the next report; after a longer silence than this nothing is known about the time
+# between.
 _RATE_HOLDS_S: Final = 5.0
 # Above every heart; also a rate of 0 means that the wearable has none to tell.
 _MAX_HEART_RATE_BPM: Final = 250

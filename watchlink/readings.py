@@ -1,16 +1,16 @@
 """What comes out of a pipeline: readings about one person, each with the quality that it stands on.
 
-Strategy: three grades say what a sensor can support, and they are fixed here. Grades come from evidence (were intervals sent, is the
-sensor electrical), never from wishful thinking. A reading that a grade or a phase does not allow is absent with its reason.
+Strategy: three grades say what a sensor can support, and they are fixed here. Grades come from evidence (were intervals
+sent, is the sensor electrical), never from wishful thinking. A reading that a grade or a phase does not allow is absent
+with its reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from enum import Enum, StrEnum
-from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from dsp import BeatLabel, HrvMetrics, Spike, SpikeStart
 from firmware_profiles.gatt import BodySensorLocation
@@ -183,16 +183,16 @@ _KINDS: Mapping[type[Reading], str] = {
 
 
 def to_record(reading: Reading) -> dict[str, Any]:
-    """A reading as plain JSON values: `type`, `person`, then its fields; a spike's or window's own fields beside them."""
+    """A reading as plain JSON values: `type`, `person`, its fields; those of a spike or a window beside them."""
     record: dict[str, Any] = {"type": _KINDS[type(reading)]}
     _add_fields(record, reading)
     return record
 
 
-def _add_fields(record: dict[str, Any], item: Any) -> None:
-    for name in _field_names(type(item)):
+def _add_fields(record: dict[str, Any], item: Reading | HrvMetrics | Spike | SpikeStart) -> None:
+    for name in _FIELDS[type(item)]:
         value = getattr(item, name)
-        if is_dataclass(value):
+        if isinstance(value, HrvMetrics | Spike | SpikeStart):
             _add_fields(record, value)
         elif isinstance(value, Enum):
             record[name] = value.name.lower().replace("_", " ") if isinstance(value, int) else value.value
@@ -200,6 +200,6 @@ def _add_fields(record: dict[str, Any], item: Any) -> None:
             record[name] = value
 
 
-@cache
-def _field_names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+_FIELDS: Final = {
+    kind: tuple(field.name for field in fields(kind)) for kind in (*_KINDS, HrvMetrics, Spike, SpikeStart)
+}

@@ -1,13 +1,15 @@
-"""Measurements to beats with times: where on the session's axis each heart beat was, and where the chain of beats is broken.
+"""Measurements to beats with times: where on the session's axis each heart beat was, and where beats are missing.
 
-Strategy: a notification says how long the last intervals were, not when they ended. Summed up, the intervals are a clock of their own
-(the chain); what is unknown is its offset to the session's axis. A beat cannot arrive before it happened, so arrival minus chain
-is never below the offset, and comes close to it whenever a beat fell just before a report: the offset is the lower envelope of
-these differences. The newest beat of a report is between nothing and one interval old, evenly spread; of n reports the smallest age is
-expected at interval / (n + 1), and that much is taken off while n is small.
+Strategy: a notification says how long the last intervals were, not when they ended. Summed up, the intervals are a
+clock of their own (the chain); what is unknown is its offset to the session's axis. A beat cannot arrive before it
+happened, so arrival minus chain is never below the offset, and comes close to it whenever a beat fell just before a
+report: the offset is the lower envelope of these differences. The newest beat of a report is between nothing and one
+interval old, evenly spread; of n reports the smallest age is expected at interval / (n + 1), and that much is taken off
+while n is small.
 
-The chain breaks when the newest beat would be older than one interval: then a beat was never delivered. It also breaks at a lost link,
-at lost contact, and where the chain runs ahead of the arrivals. A break is marked on the next beat (`gap_before`) and starts a new chain.
+The chain breaks when the newest beat would be older than one interval: then a beat was never delivered. It also breaks
+at a lost link, at lost contact, and where the chain runs ahead of the arrivals. A break is marked on the next beat
+(`gap_before`) and starts a new chain.
 """
 
 from __future__ import annotations

@@ -1,0 +1,291 @@
+"""The archive of sessions: one SQLite file that holds each session's log of packets; all else is computed.
+
+Strategy: the log is written before anything else sees a packet's meaning, in one short transaction at least every half
+second of real time, synced to the disk. A crash loses at most that. If a write fails (a full disk), the packets stay in
+memory and are written as soon as it works again; the session goes on and `Recorder.trouble` says so. A session whose
+recorder was never closed is listed as interrupted and is as readable as any other.
+
+References:
+    SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous".
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+from watchlink.clock import Stopwatch, utc_now
+from watchlink.errors import ArchiveError
+from watchlink.packets import Notification, Packet, SessionEvent, from_record, kind_of, to_record
+
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY,
+    title TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    seen_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE log (
+    session_id INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    at_us INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    wearable TEXT,
+    payload BLOB,
+    record TEXT,
+    PRIMARY KEY (session_id, seq)
+) STRICT, WITHOUT ROWID;
+"""
+# A row of the log: session_id, seq, at_us, kind, wearable, payload, record.
+_Row: TypeAlias = tuple[int, int, int, str, str | None, bytes | None, str | None]
+
+_COMMIT_S: Final = 0.5
+_RETRY_S: Final = 2.0
+_BUSY_S: Final = 5.0
+# A recorder says that it is alive at each commit; one that has not for this long is gone.
+_ALIVE: Final = timedelta(seconds=10)
+
+
+class SessionState(StrEnum):
+    """How a session ended, if it did."""
+
+    COMPLETE = "complete"
+    RECORDING = "recording"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """One session of the archive.
+
+    Attributes:
+        id: its number.
+        title: what it was called.
+        started_at: UTC of the zero of its axis.
+        state: complete, still recording, or interrupted (its recorder died).
+        duration_s: time of its last packet.
+        packets: how many packets its log holds.
+    """
+
+    id: int
+    title: str
+    started_at: datetime
+    state: SessionState
+    duration_s: float
+    packets: int
+
+
+class Archive:
+    """An open archive; a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the archive at `path`, making it (readable by its owner only) where there is none.
+
+        Raises:
+            ArchiveError: no archive can be opened or made there, or it is from a newer watchlink.
+        """
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+        except OSError as error:
+            if not path.is_file():
+                raise ArchiveError(
+                    f"The archive {path} cannot be made: {error.strerror}. Choose another place with --archive."
+                ) from error
+        try:
+            self._database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+        except sqlite3.Error as error:
+            raise self._error("cannot be opened", error) from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._database.close()
+            raise self._error("cannot be opened", error) from error
+        except ArchiveError:
+            self._database.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """The archive itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def begin(self, *, title: str, started_at: datetime) -> Recorder:
+        """Begin to record a session.
+
+        Raises:
+            ArchiveError: the archive cannot be written.
+        """
+        try:
+            row = self._database.execute(
+                "INSERT INTO session (title, started_at, seen_at) VALUES (?, ?, ?) RETURNING id",
+                (title, started_at.isoformat(), utc_now().isoformat()),
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise self._error("cannot be written", error) from error
+        return Recorder(self._database, session_id=row[0])
+
+    def sessions(self) -> list[StoredSession]:
+        """All sessions, the oldest first.
+
+        Raises:
+            ArchiveError: the archive cannot be read.
+        """
+        query = """
+            SELECT id, title, started_at, ended_at, seen_at,
+                (SELECT count(*) FROM log WHERE session_id = id),
+                (SELECT max(at_us) FROM log WHERE session_id = id)
+            FROM session ORDER BY id
+        """
+        now = utc_now()
+        try:
+            rows = self._database.execute(query).fetchall()
+        except sqlite3.Error as error:
+            raise self._error("cannot be read", error) from error
+        return [
+            StoredSession(
+                id=number,
+                title=title,
+                started_at=datetime.fromisoformat(started_at).astimezone(UTC),
+                state=_state(ended_at, datetime.fromisoformat(seen_at), now),
+                duration_s=(last_us or 0) / 1_000_000,
+                packets=packets,
+            )
+            for number, title, started_at, ended_at, seen_at, packets, last_us in rows
+        ]
+
+    def session(self, session_id: int) -> StoredSession:
+        """One session.
+
+        Raises:
+            ArchiveError: there is none of that number, or the archive cannot be read.
+        """
+        for stored in self.sessions():
+            if stored.id == session_id:
+                return stored
+        raise ArchiveError(f"The archive holds no session {session_id}. `watchlink sessions list` shows what it holds.")
+
+    def packets(self, session_id: int) -> Iterator[Packet]:
+        """A session's log in order.
+
+        Raises:
+            ArchiveError: the archive cannot be read.
+        """
+        query = "SELECT at_us, wearable, payload, record FROM log WHERE session_id = ? ORDER BY seq"
+        try:
+            with closing(self._database.execute(query, (session_id,))) as rows:
+                for at_us, wearable, payload, record in rows:
+                    if record is None:
+                        yield Notification(at_us=at_us, wearable=wearable, payload=payload)
+                    else:
+                        yield from_record(json.loads(record))
+        except (sqlite3.Error, ValueError) as error:
+            raise self._error("cannot be read", error) from error
+
+    def _prepare(self) -> None:
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise ArchiveError(
+                f"The archive {self._path} was written by a newer watchlink (archive version {version}, this one knows "
+                f"{_VERSION}). Update watchlink, or choose another archive with --archive."
+            )
+        self._database.execute("PRAGMA foreign_keys = ON")
+        if version == 0:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        self._database.execute("PRAGMA synchronous = FULL")
+
+    def _error(self, what: str, error: Exception) -> ArchiveError:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            todo = "Another program holds it: close that program and try again."
+        elif "readonly" in text:
+            todo = "It is read-only: make it writable, or choose another archive with --archive."
+        elif "full" in text:
+            todo = "The disk is full: make room, or choose another archive with --archive."
+        elif "not a database" in text or "malformed" in text:
+            todo = "It is no watchlink archive or is damaged: choose another one with --archive, and keep this file."
+        else:
+            todo = "Check the path and its permissions, or choose another archive with --archive."
+        return ArchiveError(f"The archive {self._path} {what}: {text}. {todo}")
+
+
+class Recorder:
+    """Writes one session's log; made by `Archive.begin`. None of its methods raises because of the disk."""
+
+    def __init__(self, database: sqlite3.Connection, *, session_id: int) -> None:
+        """Record into a session that exists."""
+        self._database = database
+        self.session_id = session_id
+        self._pending: list[_Row] = []
+        self._seq = 0
+        self._since_commit = Stopwatch()
+        self.trouble: str | None = None
+        """Why the last write failed, in plain words; None while all is well."""
+
+    @property
+    def unsaved(self) -> int:
+        """Packets that are in memory only."""
+        return len(self._pending)
+
+    def accept(self, packet: Packet) -> None:
+        """Take one packet; it is on the disk half a second later at the latest."""
+        self._seq += 1
+        row: _Row
+        if isinstance(packet, Notification):
+            row = (self.session_id, self._seq, packet.at_us, "notification", packet.wearable, packet.payload, None)
+        else:
+            record = json.dumps(to_record(packet), ensure_ascii=False)
+            wearable = None if isinstance(packet, SessionEvent) else packet.wearable
+            row = (self.session_id, self._seq, packet.at_us, kind_of(packet), wearable, None, record)
+        self._pending.append(row)
+        self.tick()
+
+    def tick(self) -> None:
+        """Write what is due; to be called also when nothing arrives."""
+        if self._since_commit.elapsed_s() >= (_COMMIT_S if self.trouble is None else _RETRY_S):
+            self._commit(ended_at=None)
+
+    def close(self) -> None:
+        """Write what is left and mark the session as complete."""
+        self._commit(ended_at=utc_now().isoformat())
+
+    def _commit(self, *, ended_at: str | None) -> None:
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", self._pending)
+            self._database.execute(
+                "UPDATE session SET seen_at = ?, ended_at = ? WHERE id = ?",
+                (utc_now().isoformat(), ended_at, self.session_id),
+            )
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            self.trouble = str(error)
+        else:
+            self._pending.clear()
+            self.trouble = None
+        self._since_commit.restart()
+
+
+def _state(ended_at: str | None, seen_at: datetime, now: datetime) -> SessionState:
+    if ended_at is not None:
+        return SessionState.COMPLETE
+    return SessionState.RECORDING if now - seen_at < _ALIVE else SessionState.INTERRUPTED

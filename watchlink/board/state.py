@@ -1,0 +1,259 @@
+"""The state of the board: a fold over packets and readings, and a frozen picture of it at an instant.
+
+Strategy: everything that any renderer shows is in `BoardState`; renderers look at nothing else. People keep the order
+in which they sat down; nothing sorts by heart.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from watchlink.packets import EventKind, LinkChange, LinkState, Packet, Seat, SessionEvent
+from watchlink.readings import (
+    Battery,
+    BeatReading,
+    Duplicate,
+    Grade,
+    GradeReading,
+    HeartRateReading,
+    HrvAbsent,
+    HrvReading,
+    Measured,
+    Reading,
+    SpikeEnded,
+    SpikeStarted,
+    Undecodable,
+    Worn,
+)
+
+_US_PER_S: Final = 1_000_000
+TREND_S: Final = 60
+_STALE_US: Final = 5 * _US_PER_S
+_EVENTS: Final = 4
+# Above usual by this many of one's own spreads: "above", and "well above" (where a spike may begin).
+_ABOVE_SPREADS: Final = 1.5
+_WELL_ABOVE_SPREADS: Final = 3.0
+_WELL_ABOVE_BPM: Final = 8.0
+
+
+class AgainstUsual(StrEnum):
+    """The heart rate against a person's own usual, in words."""
+
+    UNKNOWN = "getting to know"
+    USUAL = "usual"
+    BELOW = "below usual"
+    ABOVE = "above usual"
+    WELL_ABOVE = "well above"
+
+
+class Signal(StrEnum):
+    """What comes from a wearable, in words."""
+
+    WAITING = "waiting"
+    GOOD = "good"
+    PATCHY = "patchy"
+    STALE = "stale"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonState:
+    """One person's row.
+
+    Attributes:
+        person: alias.
+        speaking: whether it is this person's turn.
+        heart_rate_bpm: smoothed, None if nothing is known or it is stale.
+        age_s: seconds since something was last received; None if never.
+        against: against own usual.
+        above_usual_bpm: the same in bpm.
+        rising: a spike is open.
+        trend: smoothed heart rate of the last 60 s, oldest first; None where nothing is known.
+        grade: what the wearable supports.
+        rmssd_ms: of the last 60 s, where grade and phase allow it.
+        signal, clean_pct: state of the signal, and share of the last minute without gaps and corrections.
+        battery_pct: only if 20 or lower.
+        last_mark: label of the last mark on this person.
+    """
+
+    person: str
+    speaking: bool
+    heart_rate_bpm: float | None
+    age_s: float | None
+    against: AgainstUsual
+    above_usual_bpm: float | None
+    rising: bool
+    trend: tuple[float | None, ...]
+    grade: Grade | None
+    rmssd_ms: float | None
+    signal: Signal
+    clean_pct: int
+    battery_pct: int | None
+    last_mark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardState:
+    """The whole board at an instant."""
+
+    at_us: int
+    block: str
+    people: tuple[PersonState, ...]
+    events: tuple[SessionEvent, ...]
+    spikes: int
+    trouble: str | None
+
+
+@dataclass(slots=True)
+class _Person:
+    seated_with: str
+    grade: Grade | None = None
+    link: LinkState = LinkState.SEEKING
+    heard_us: int | None = None
+    last: HeartRateReading | None = None
+    recent: deque[HeartRateReading] = field(default_factory=deque[HeartRateReading])
+    rmssd_ms: float | None = None
+    rising: bool = False
+    battery_pct: int | None = None
+    last_mark: str = ""
+
+
+class BoardFold:
+    """Takes what happens; `at` gives the board at an instant."""
+
+    def __init__(self) -> None:
+        """An empty room."""
+        self._people: dict[str, _Person] = {}
+        self._block = ""
+        self._speaker: str | None = None
+        self._events: deque[SessionEvent] = deque(maxlen=_EVENTS)
+        self._spikes = 0
+        self._latest_us = 0
+        self.trouble: str | None = None
+
+    def accept(self, item: Packet | Reading) -> None:
+        """Take a packet or a reading."""
+        match item:
+            case HeartRateReading():
+                person = self._people[item.person]
+                person.last = item
+                person.recent.append(item)
+                while person.recent[0].at_s < item.at_s - TREND_S:
+                    person.recent.popleft()
+            case Measured() | Undecodable() | Duplicate():
+                self._people[item.person].heard_us = item.at_us
+                self._latest_us = item.at_us
+            case HrvReading():
+                self._people[item.person].rmssd_ms = item.metrics.rmssd_ms
+            case HrvAbsent():
+                self._people[item.person].rmssd_ms = None
+            case SpikeStarted():
+                self._people[item.person].rising = True
+                self._spikes += 1
+            case SpikeEnded():
+                self._people[item.person].rising = False
+            case GradeReading():
+                self._people[item.person].grade = item.grade
+            case Battery():
+                self._people[item.person].battery_pct = item.charge_pct
+            case Seat():
+                self._sit(item)
+            case SessionEvent():
+                self._event(item)
+            case LinkChange():
+                for person in self._people.values():
+                    if person.seated_with == item.wearable:
+                        person.link = item.state
+            case BeatReading() | Worn() | _:
+                pass
+
+    def at(self, now_us: int | None = None) -> BoardState:
+        """The board at an instant (None: at the last packet)."""
+        at_us = self._latest_us if now_us is None else now_us
+        return BoardState(
+            at_us=at_us,
+            block=self._block,
+            people=tuple(self._row(name, person, at_us) for name, person in self._people.items()),
+            events=tuple(self._events),
+            spikes=self._spikes,
+            trouble=self.trouble,
+        )
+
+    def _sit(self, seat: Seat) -> None:
+        known = self._people.get(seat.person)
+        if known is None:
+            self._people[seat.person] = _Person(seat.wearable)
+        else:
+            known.seated_with = seat.wearable
+
+    def _event(self, event: SessionEvent) -> None:
+        self._latest_us = max(self._latest_us, event.at_us)
+        if event.kind is EventKind.BLOCK:
+            self._block, self._speaker = event.note or event.label, None
+        elif event.kind is EventKind.SPEAKER:
+            self._speaker = event.person
+            return
+        elif event.person in self._people:
+            self._people[event.person].last_mark = event.label
+        self._events.append(event)
+
+    def _row(self, name: str, person: _Person, at_us: int) -> PersonState:
+        age_s = None if person.heard_us is None else max(0, at_us - person.heard_us) / _US_PER_S
+        signal = self._signal(person, at_us)
+        live = signal in (Signal.GOOD, Signal.PATCHY)
+        last = person.last if live else None
+        return PersonState(
+            person=name,
+            speaking=name == self._speaker,
+            heart_rate_bpm=None if last is None else last.heart_rate_bpm,
+            age_s=age_s,
+            against=_against(last),
+            above_usual_bpm=None if last is None else last.above_usual_bpm,
+            rising=person.rising and live,
+            trend=_trend(person, at_us),
+            grade=person.grade,
+            rmssd_ms=person.rmssd_ms if live else None,
+            signal=signal,
+            clean_pct=_clean_pct(person),
+            battery_pct=person.battery_pct if person.battery_pct is not None and person.battery_pct <= 20 else None,
+            last_mark=person.last_mark,
+        )
+
+    def _signal(self, person: _Person, at_us: int) -> Signal:
+        if person.link is LinkState.LOST:
+            return Signal.LOST
+        if person.heard_us is None:
+            return Signal.WAITING
+        if at_us - person.heard_us > _STALE_US:
+            return Signal.STALE
+        return Signal.GOOD if _clean_pct(person) >= 90 else Signal.PATCHY
+
+
+def _clean_pct(person: _Person) -> int:
+    """Share of the last minute (or of what there was of it) with a heart rate and no correction under it."""
+    if not person.recent:
+        return 0
+    span_s = min(TREND_S, person.recent[-1].at_s - person.recent[0].at_s) + 1
+    return min(100, round(100 * sum(reading.clean for reading in person.recent) / span_s))
+
+
+def _against(reading: HeartRateReading | None) -> AgainstUsual:
+    if reading is None or reading.above_usual_spreads is None or reading.above_usual_bpm is None:
+        return AgainstUsual.UNKNOWN
+    if reading.above_usual_spreads >= _WELL_ABOVE_SPREADS and reading.above_usual_bpm >= _WELL_ABOVE_BPM:
+        return AgainstUsual.WELL_ABOVE
+    if reading.above_usual_spreads >= _ABOVE_SPREADS:
+        return AgainstUsual.ABOVE
+    return AgainstUsual.BELOW if reading.above_usual_spreads <= -_ABOVE_SPREADS else AgainstUsual.USUAL
+
+
+def _trend(person: _Person, at_us: int) -> tuple[float | None, ...]:
+    values: list[float | None] = [None] * TREND_S
+    for reading in person.recent:
+        back_s = int(at_us / _US_PER_S - reading.at_s)
+        if 0 <= back_s < TREND_S:
+            values[TREND_S - 1 - back_s] = reading.heart_rate_bpm
+    return tuple(values)

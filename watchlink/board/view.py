@@ -1,0 +1,128 @@
+"""The board as a Rich renderable: a pure function of its state and the width of the screen.
+
+Strategy: words and shapes carry the meaning, colour only helps (blue and orange of Okabe and Ito, safe for colour-blind
+eyes). Narrow screens lose columns, never people. Nothing flashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from watchlink.board.state import AgainstUsual, BoardState, PersonState, Signal
+from watchlink.clock import clock_text
+from watchlink.packets import EventKind, SessionEvent
+
+BLUE: Final = "#56B4E9"
+ORANGE: Final = "#E69F00"
+QUIET: Final = "grey58"
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_ASCII_BARS: Final = "_.-=+*%#"
+_TREND_COLUMNS: Final = 12
+# A trend is drawn over at least this many bpm, so that a quiet heart looks quiet.
+_TREND_SPAN_BPM: Final = 16.0
+_WIDE: Final = 100
+
+_SHAPES: Final = {
+    AgainstUsual.UNKNOWN: (" ", " "),
+    AgainstUsual.BELOW: ("▽", "v"),
+    AgainstUsual.USUAL: ("·", "."),
+    AgainstUsual.ABOVE: ("△", "^"),
+    AgainstUsual.WELL_ABOVE: ("▲", "A"),
+}
+
+
+def render_board(state: BoardState, *, width: int, ascii_only: bool = False) -> RenderableType:
+    """The board for a screen of `width` columns."""
+    table = Table(box=None, pad_edge=False, expand=False, header_style=QUIET)
+    wide = width >= _WIDE
+    for heading in ("#", "alias", "", "bpm", "against own usual", "last minute", "grade", "signal"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading in ("#", "bpm") else "left")
+    if wide:
+        table.add_column("RMSSD", no_wrap=True, justify="right")
+    table.add_column("mark", no_wrap=True)
+    for number, person in enumerate(state.people, 1):
+        table.add_row(*_row(number, person, wide=wide, ascii_only=ascii_only))
+    return Group(_headline(state), "", table, "", *(_event_line(event) for event in reversed(state.events)))
+
+
+def _headline(state: BoardState) -> Text:
+    clock = clock_text(state.at_us / 1_000_000)
+    line = Text.assemble((clock, "bold"), "  ", (state.block or "no block yet", "bold"))
+    good = sum(person.signal in (Signal.GOOD, Signal.PATCHY) for person in state.people)
+    line.append(f"   {good}/{len(state.people)} connected   {state.spikes} rises so far", style=QUIET)
+    if state.trouble is not None:
+        line.append(f"   NOT SAVED AT PRESENT: {state.trouble}", style=f"bold {ORANGE}")
+    return line
+
+
+def _row(number: int, person: PersonState, *, wide: bool, ascii_only: bool) -> list[RenderableType]:
+    live = person.signal in (Signal.GOOD, Signal.PATCHY)
+    style = "" if live else QUIET
+    bpm = "--" if person.heart_rate_bpm is None else f"{person.heart_rate_bpm:.0f}"
+    cells: list[RenderableType] = [
+        Text(str(number), style=QUIET),
+        Text(person.person, style=style or "bold"),
+        Text("speaks" if person.speaking else "", style=BLUE),
+        Text(bpm, style=style),
+        _against_text(person, ascii_only=ascii_only),
+        Text(sparkline(person.trend, columns=_TREND_COLUMNS, ascii_only=ascii_only), style=BLUE if live else QUIET),
+        Text(person.grade or "?", style=style),
+        _signal_text(person),
+    ]
+    if wide:
+        cells.append(Text("" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms", style=style))
+    cells.append(Text(person.last_mark, style=style))
+    return cells
+
+
+def _against_text(person: PersonState, *, ascii_only: bool) -> Text:
+    if person.signal not in (Signal.GOOD, Signal.PATCHY):
+        return Text("")
+    shape = _SHAPES[person.against][ascii_only]
+    words = f"{shape} {person.against}"
+    if person.above_usual_bpm is not None:
+        words += f" {person.above_usual_bpm:+.0f}"
+    return Text(words, style=ORANGE if person.rising or person.against is AgainstUsual.WELL_ABOVE else "")
+
+
+def _signal_text(person: PersonState) -> Text:
+    if person.signal in (Signal.GOOD, Signal.PATCHY):
+        words = f"{person.signal} {person.clean_pct}%"
+        if person.battery_pct is not None:
+            words += f" bat {person.battery_pct}%"
+        return Text(words, style="" if person.signal is Signal.GOOD else ORANGE)
+    age = "" if person.age_s is None else f" {person.age_s:.0f} s"
+    return Text(f"{person.signal}{age}", style=QUIET)
+
+
+def _event_line(event: SessionEvent) -> Text:
+    what = f"begins: {event.note or event.label}" if event.kind is EventKind.BLOCK else event.label
+    who = f" - {event.person}" if event.person else ""
+    return Text.from_markup(f"[{QUIET}]{clock_text(event.at_us / 1_000_000)}[/]  {escape(what + who)}")
+
+
+def sparkline(values: Sequence[float | None], *, columns: int, ascii_only: bool = False) -> str:
+    """Values as a row of `columns` bars, their mean in each; a gap is a space. Empty if nothing is known."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    middle = (min(known) + max(known)) / 2
+    span = max(_TREND_SPAN_BPM, max(known) - min(known))
+    bars = _ASCII_BARS if ascii_only else _BARS
+    size = len(values) / columns
+    line = ""
+    for column in range(columns):
+        part = [v for v in values[round(column * size) : round((column + 1) * size)] if v is not None]
+        if not part:
+            line += " "
+            continue
+        share = (sum(part) / len(part) - middle) / span + 0.5
+        line += bars[min(len(bars) - 1, max(0, int(share * len(bars))))]
+    return line

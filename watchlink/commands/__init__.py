@@ -1,0 +1,63 @@
+"""The command line: one verb, one file. Printing and exit codes live here and nowhere else.
+
+Strategy: this module and the verbs' own import nothing heavy at their top, so that `--help` answers at once; each verb
+imports what it runs when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from watchlink import __version__
+from watchlink.commands.demo import demo
+from watchlink.commands.exits import INTERRUPTED, exit_code
+from watchlink.commands.live import live
+from watchlink.commands.replay import replay
+from watchlink.commands.scan import scan
+from watchlink.commands.sessions import sessions
+from watchlink.errors import WatchlinkError
+
+app = typer.Typer(
+    name="watchlink",
+    help="Heart-rate wearables of a practice session: beats, HRV and heart rate rises beside session events.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+app.command()(demo)
+app.command()(scan)
+app.command()(live)
+app.command()(replay)
+app.add_typer(sessions, name="sessions")
+
+
+def _version(show: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if show:
+        typer.echo(f"watchlink {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Options of the program as a whole."""
+
+
+def main() -> None:
+    """Run the program and leave with its exit code; every error meant for a person is one sentence on stderr."""
+    try:
+        app()
+    except WatchlinkError as error:
+        print(f"watchlink: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(exit_code(error))
+    except BrokenPipeError:  # the reader of our output went away: nothing left to say, and nobody to say it to
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,176 @@
+"""The three ways in which a running session is shown: a screen that moves, plain lines, NDJSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Final, TextIO
+
+from rich.console import Console
+from rich.live import Live
+
+from watchlink.board.state import BoardFold
+from watchlink.board.view import render_board
+from watchlink.clock import Stopwatch, clock_text
+from watchlink.fold import Timeline
+from watchlink.hub import Item
+from watchlink.packets import EventKind, LinkChange, Notification, Seat, SessionEvent
+from watchlink.packets import to_record as packet_record
+from watchlink.readings import (
+    Battery,
+    BeatReading,
+    Duplicate,
+    GradeReading,
+    HeartRateReading,
+    HrvAbsent,
+    HrvReading,
+    Measured,
+    SpikeEnded,
+    SpikeStarted,
+    Undecodable,
+    Worn,
+)
+from watchlink.readings import to_record as reading_record
+from watchlink.reports.timeline import association_records, spike_words, timeline_lines, timeline_report
+
+_REFRESH_S: Final = 0.25
+
+
+class ScreenSink:
+    """Sink: the board as a screen that is redrawn four times a second; the timeline at the end."""
+
+    def __init__(self, console: Console) -> None:
+        """Take over `console` until closed."""
+        self._console = console
+        self._fold = BoardFold()
+        self._since_draw = Stopwatch()
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live.start()
+
+    def accept(self, item: Item) -> None:
+        """Take it in; draw if it is time."""
+        self._fold.accept(item)
+        self._draw_if_due(None)
+
+    def tick(self, now_us: int, *, trouble: str | None) -> None:
+        """Let ages grow."""
+        self._fold.trouble = trouble
+        self._draw_if_due(now_us)
+
+    def close(self, timeline: Timeline) -> None:
+        """Give the console back and print the timeline."""
+        self._live.stop()
+        self._console.print(timeline_report(timeline))
+
+    def _draw_if_due(self, now_us: int | None) -> None:
+        if self._since_draw.elapsed_s() >= _REFRESH_S:
+            ascii_only = self._console.options.ascii_only
+            self._live.update(
+                render_board(self._fold.at(now_us), width=self._console.width, ascii_only=ascii_only), refresh=True
+            )
+            self._since_draw.restart()
+
+
+class PlainSink:
+    """Sink: one line a change, for screen readers, pipes and logs; the timeline at the end."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Print to `out`."""
+        self._out = out
+        self._people: dict[str, str] = {}
+        self._trouble: str | None = None
+
+    def accept(self, item: Item) -> None:
+        """Print what has changed, if anything has that a person should hear of."""
+        match item:
+            case Seat():
+                self._people[item.wearable] = item.person
+                self._line(item.at_us, f"{item.person} is seated with {item.profile}")
+            case LinkChange():
+                reason = f" ({item.reason})" if item.reason else ""
+                self._line(item.at_us, f"{self._people.get(item.wearable, item.wearable)} link {item.state}{reason}")
+            case SessionEvent():
+                self._line(item.at_us, _event_words(item))
+            case GradeReading():
+                self._line(item.at_us, f"{item.person} wearable gives {item.grade} grade")
+            case Battery(charge_pct=charge_pct) if charge_pct <= 20:
+                self._line(item.at_us, f"{item.person} battery {charge_pct} %")
+            case Undecodable():
+                self._line(item.at_us, f"{item.person} sent a report that cannot be read: {item.reason}")
+            case SpikeStarted():
+                start = item.start
+                since = clock_text(start.onset_s)
+                words = f"{item.person} heart rate rise, {start.rise_bpm:+.0f} bpm above usual, since {since}"
+                self._line(round(start.detected_s * 1e6), words)
+            case SpikeEnded():
+                self._line(round(item.spike.end_s * 1e6), f"{item.person} {spike_words(item.spike)}")
+            case _:
+                pass
+
+    def tick(self, now_us: int, *, trouble: str | None) -> None:
+        """Say when recording stops working and when it works again."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._line(now_us, "recording works again" if trouble is None else f"NOT SAVED AT PRESENT: {trouble}")
+
+    def close(self, timeline: Timeline) -> None:
+        """Print the timeline."""
+        self._out.write("\n" + "\n".join(timeline_lines(timeline)) + "\n")
+        self._out.flush()
+
+    def _line(self, at_us: int, words: str) -> None:
+        self._out.write(f"{clock_text(at_us / 1e6)} {words}\n")
+        self._out.flush()
+
+
+class JsonSink:
+    """Sink: every reading, and every packet but the raw notifications, as NDJSON; the associations at the end."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Print to `out`."""
+        self._out = out
+        self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+    def accept(self, item: Item) -> None:
+        """Print it."""
+        match item:
+            case Notification():
+                return
+            case (
+                Measured()
+                | BeatReading()
+                | HeartRateReading()
+                | HrvReading()
+                | HrvAbsent()
+                | SpikeStarted()
+                | SpikeEnded()
+                | GradeReading()
+                | Battery()
+                | Worn()
+                | Duplicate()
+                | Undecodable()
+            ):
+                record = reading_record(item)
+            case _:
+                record = packet_record(item)
+        self._out.write(self._encode(record) + "\n")
+
+    def tick(self, now_us: int, *, trouble: str | None) -> None:
+        """Nothing: what is printed depends on the log alone."""
+
+    def close(self, timeline: Timeline) -> None:
+        """Print the associations."""
+        for record in association_records(timeline):
+            self._out.write(self._encode(record) + "\n")
+        self._out.flush()
+
+
+def _event_words(event: SessionEvent) -> str:
+    match event.kind:
+        case EventKind.BLOCK:
+            return f"block begins: {event.note or event.label}"
+        case EventKind.SPEAKER:
+            return f"{event.person or 'nobody'} speaks"
+        case EventKind.MARK:
+            who = f" {event.person}" if event.person else ""
+            note = f" ({event.note})" if event.note else ""
+            return f"mark {event.label}{who}{note}"

@@ -1,0 +1,45 @@
+"""Files that a person names on the command line: read, or refused with a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchlink.errors import SessionFileError
+
+if TYPE_CHECKING:
+    from watchlink.packets import SessionEvent
+    from watchlink.session import Plan
+
+
+def read_plan(path: Path) -> Plan:
+    """A plan file.
+
+    Raises:
+        SessionFileError: it cannot be read or is no plan.
+    """
+    from watchlink.session import parse_plan
+
+    return parse_plan(_text(path), file=path.name)
+
+
+def read_events(path: Path) -> tuple[SessionEvent, ...]:
+    """An events file.
+
+    Raises:
+        SessionFileError: it cannot be read or holds no events.
+    """
+    from watchlink.session import parse_events
+
+    return parse_events(_text(path).splitlines(), file=path.name)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SessionFileError(
+            f"{path} cannot be read: {error.strerror}. Check the path and its permissions."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SessionFileError(f"{path} is no text in UTF-8: byte {error.start} cannot be read.") from error

@@ -1,0 +1,175 @@
+"""A whole session as a pure fold over its log: packets in, everybody's readings and the timeline out.
+
+Strategy: live, replay and re-analysis are this one class. It finds whose packet it is, keeps one pipeline per person,
+tells all of them what the room is doing, and remembers what the timeline needs: spikes, events, counts; no beats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dsp import Spike
+from firmware_profiles.profiles import GENERIC_ID, load_profiles
+from watchlink.alignment import Association, associate
+from watchlink.packets import AttributeRead, EventKind, LinkChange, Notification, Packet, Seat, SessionEvent
+from watchlink.pipeline import Pipeline
+from watchlink.readings import (
+    BeatReading,
+    Duplicate,
+    Grade,
+    GradeReading,
+    HeartRateReading,
+    Measured,
+    Phase,
+    Reading,
+    SpikeEnded,
+    Undecodable,
+)
+from watchlink.session import BLOCK_PHASES
+
+_US_PER_S: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedSpike:
+    """A person's spike with the events that may belong to it, the likeliest first."""
+
+    person: str
+    spike: Spike
+    associations: tuple[Association, ...]
+
+
+@dataclass(slots=True)
+class PersonCounts:
+    """What a person's part of the session stands on."""
+
+    profile: str
+    grade: Grade | None = None
+    notifications: int = 0
+    undecodable: int = 0
+    duplicates: int = 0
+    beats: int = 0
+    corrected: int = 0
+    gaps: int = 0
+    usual_bpm: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """What happened to whom, and when; times in seconds on the session's axis."""
+
+    duration_s: float
+    people: Mapping[str, PersonCounts]
+    events: tuple[SessionEvent, ...]
+    spikes: tuple[TimedSpike, ...]
+
+
+class SessionFold:
+    """Stage: `Packet` in, `Reading` out, for everybody; `flush` at the end of the log."""
+
+    def __init__(self) -> None:
+        """An empty session."""
+        self._profiles = load_profiles()
+        self._person_of: dict[str, str] = {}
+        self._pipelines: dict[str, Pipeline] = {}
+        self._counts: dict[str, PersonCounts] = {}
+        self._events: list[SessionEvent] = []
+        self._spikes: list[SpikeEnded] = []
+        self._phase = Phase.UNKNOWN
+        self._speaker: str | None = None
+        self._until_us = 0
+
+    def push(self, packet: Packet) -> tuple[Reading, ...]:
+        """Take one packet of the log; return the readings that it completes."""
+        self._until_us = max(self._until_us, packet.at_us)
+        match packet:
+            case Seat():
+                return self._remember(self._seat(packet))
+            case SessionEvent():
+                self._note_event(packet)
+                return ()
+            case Notification() | AttributeRead() | LinkChange():
+                person = self._person_of.get(packet.wearable)
+                if person is None:  # nobody was seated with it: it gets a person of its own, so that nothing is lost
+                    person = packet.wearable
+                    self._seat(Seat(at_us=packet.at_us, person=person, wearable=person, profile=GENERIC_ID))
+                return self._remember(self._pipelines[person].push(packet))
+
+    def flush(self) -> tuple[Reading, ...]:
+        """The log is over: what every pipeline still holds back."""
+        readings: list[Reading] = []
+        for pipeline in self._pipelines.values():
+            readings += pipeline.flush()
+        return self._remember(tuple(readings))
+
+    def timeline(self) -> Timeline:
+        """What is known so far."""
+        duration_s = max(self._until_us / _US_PER_S, 1.0)
+        events = tuple(sorted(self._events, key=lambda event: event.at_us))
+        spikes = [
+            TimedSpike(
+                person=ended.person,
+                spike=ended.spike,
+                associations=associate(
+                    onset_s=ended.spike.onset_s, person=ended.person, events=events, duration_s=duration_s
+                ),
+            )
+            for ended in self._spikes
+        ]
+        spikes.sort(key=lambda timed: (timed.spike.onset_s, timed.person))
+        return Timeline(duration_s=duration_s, people=dict(self._counts), events=events, spikes=tuple(spikes))
+
+    def _seat(self, seat: Seat) -> tuple[Reading, ...]:
+        self._person_of = {wearable: who for wearable, who in self._person_of.items() if who != seat.person}
+        self._person_of[seat.wearable] = seat.person
+        profile = self._profiles.get(seat.profile, self._profiles[GENERIC_ID])
+        pipeline = self._pipelines.get(seat.person)
+        if pipeline is not None:
+            self._counts[seat.person].profile = seat.profile
+            return pipeline.change_wearable(profile)
+        self._pipelines[seat.person] = Pipeline(person=seat.person, profile=profile)
+        self._counts[seat.person] = PersonCounts(profile=seat.profile)
+        self._tell(seat.person)
+        return ()
+
+    def _note_event(self, event: SessionEvent) -> None:
+        self._events.append(event)
+        match event.kind:
+            case EventKind.BLOCK:
+                self._phase = BLOCK_PHASES.get(event.label, Phase.UNKNOWN)
+                self._speaker = None
+            case EventKind.SPEAKER:
+                self._speaker = event.person
+            case EventKind.MARK:
+                return
+        for person in self._pipelines:
+            self._tell(person)
+
+    def _tell(self, person: str) -> None:
+        self._pipelines[person].enter(self._phase, speaking=person == self._speaker)
+
+    def _remember(self, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+        for reading in readings:
+            counts = self._counts[reading.person]
+            match reading:
+                case Measured():
+                    counts.notifications += 1
+                case BeatReading():
+                    counts.beats += 1
+                    counts.corrected += reading.corrected
+                    counts.gaps += reading.gap_before
+                case HeartRateReading():
+                    counts.usual_bpm = reading.usual_bpm
+                case SpikeEnded():
+                    self._spikes.append(reading)
+                case GradeReading():
+                    counts.grade = reading.grade
+                case Undecodable():
+                    counts.undecodable += 1
+                case Duplicate():
+                    counts.duplicates += 1
+                case _:
+                    pass
+        return readings

@@ -1,0 +1,1 @@
+"""What is told about a session once it is over."""

@@ -1,0 +1,144 @@
+"""The timeline of a session: who had which heart rate rise, how big, beside which event, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dsp import Spike
+from watchlink.alignment import Association
+from watchlink.clock import clock_text
+from watchlink.fold import PersonCounts, TimedSpike, Timeline
+from watchlink.packets import EventKind, SessionEvent
+
+_SURE_BELOW: Final = 0.05
+_PERHAPS_BELOW: Final = 0.2
+_QUIET: Final = "grey58"
+_ORANGE: Final = "#E69F00"
+CAVEAT: Final = (
+    "A rise is about heart rate, not about a feeling; beside an event is not because of it. Not a medical device."
+)
+
+
+def timeline_report(timeline: Timeline) -> RenderableType:
+    """The timeline as a Rich renderable: rises under their blocks, then what each person's part stands on."""
+    rises = Table(box=None, pad_edge=False, header_style=_QUIET)
+    for heading in ("time", "who", "rise", "settled", "beside", "how sure"):
+        rises.add_column(heading, no_wrap=heading != "how sure", justify="right" if heading == "rise" else "left")
+    for entry in _in_order(timeline):
+        if isinstance(entry, SessionEvent):
+            rises.add_row(
+                Text(clock_text(entry.at_us / 1e6), style=_QUIET), Text(entry.note or entry.label, style="bold")
+            )
+            continue
+        spike = entry.spike
+        rises.add_row(
+            clock_text(spike.onset_s),
+            Text(entry.person),
+            Text(f"{spike.rise_bpm:+.0f} bpm", style=_ORANGE),
+            _settled_words(spike),
+            Text(_beside_words(entry)),
+            Text(_sure_words(entry), style=_QUIET),
+        )
+    people = Table(box=None, pad_edge=False, header_style=_QUIET)
+    for heading in ("who", "grade", "usual", "rises", "reports", "beats", "corrected", "gaps"):
+        people.add_column(heading, no_wrap=True, justify="left" if heading in ("who", "grade") else "right")
+    for name, counts in timeline.people.items():
+        people.add_row(*(Text(cell) for cell in _person_cells(name, counts, timeline)))
+    summary = Text(
+        f"{clock_text(timeline.duration_s)} of session, {len(timeline.spikes)} heart rate rises", style="bold"
+    )
+    return Group(summary, "", rises, "", people, "", Text(CAVEAT, style=_QUIET))
+
+
+def timeline_lines(timeline: Timeline) -> Iterator[str]:
+    """The same as plain lines."""
+    yield f"{clock_text(timeline.duration_s)} of session, {len(timeline.spikes)} heart rate rises"
+    for entry in _in_order(timeline):
+        if isinstance(entry, SessionEvent):
+            yield f"{clock_text(entry.at_us / 1e6)} block {entry.note or entry.label}"
+        else:
+            rise = f"{clock_text(entry.spike.onset_s)} {entry.person} {spike_words(entry.spike)}"
+            yield f"{rise}; {_beside_words(entry)} ({_sure_words(entry)})"
+    for name, counts in timeline.people.items():
+        _, grade, usual, rises, reports, beats, corrected, gaps = _person_cells(name, counts, timeline)
+        yield (
+            f"{name}: {grade} grade, usual {usual}, {rises} rises, {reports} reports, {beats} beats, "
+            f"{corrected} corrected, {gaps} gaps"
+        )
+    yield CAVEAT
+
+
+def association_records(timeline: Timeline) -> Iterator[dict[str, Any]]:
+    """Which event may belong to which rise, as plain JSON values; one record a candidate, the likeliest first."""
+    for timed in timeline.spikes:
+        for rank, association in enumerate(timed.associations, 1):
+            yield {
+                "type": "association",
+                "person": timed.person,
+                "onset_s": timed.spike.onset_s,
+                "rank": rank,
+                "event_at_us": association.event.at_us,
+                "event_label": association.event.label,
+                "lag_s": association.lag_s,
+                "by_luck": association.by_luck,
+            }
+
+
+def spike_words(spike: Spike) -> str:
+    """A rise in words."""
+    return (
+        f"heart rate rise {spike.rise_bpm:+.0f} bpm ({spike.rise_spreads:.1f} own spreads), "
+        f"peak after {spike.peak_s - spike.onset_s:.0f} s, {_settled_words(spike)}"
+    )
+
+
+def _in_order(timeline: Timeline) -> list[SessionEvent | TimedSpike]:
+    blocks = [event for event in timeline.events if event.kind is EventKind.BLOCK]
+    entries: list[SessionEvent | TimedSpike] = [*blocks, *timeline.spikes]
+    return sorted(entries, key=lambda e: e.at_us / 1e6 if isinstance(e, SessionEvent) else e.spike.onset_s)
+
+
+def _settled_words(spike: Spike) -> str:
+    after_s = spike.settled_after_s
+    return str(spike.ending) if after_s is None else f"settled after {after_s:.0f} s"
+
+
+def _beside_words(timed: TimedSpike) -> str:
+    if not timed.associations:
+        return "nothing marked"
+    best = timed.associations[0]
+    return f"{_event_words(best)} {abs(best.lag_s):.0f} s {'before' if best.lag_s >= 0 else 'after'}"
+
+
+def _event_words(association: Association) -> str:
+    event = association.event
+    if event.kind is EventKind.SPEAKER:
+        return "began to speak"
+    return (event.note or event.label) if event.kind is EventKind.BLOCK else event.label
+
+
+def _sure_words(timed: TimedSpike) -> str:
+    if not timed.associations:
+        return "cannot tell"
+    by_luck = timed.associations[0].by_luck
+    words = "fairly" if by_luck < _SURE_BELOW else "perhaps" if by_luck < _PERHAPS_BELOW else "could be luck"
+    return f"{words}: {100 * by_luck:.0f} % by luck"
+
+
+def _person_cells(name: str, counts: PersonCounts, timeline: Timeline) -> tuple[str, ...]:
+    has_beats = counts.beats > 0
+    return (
+        name,
+        counts.grade or "unknown",
+        "not known" if counts.usual_bpm is None else f"{counts.usual_bpm:.0f} bpm",
+        str(sum(timed.person == name for timed in timeline.spikes)),
+        str(counts.notifications),
+        str(counts.beats) if has_beats else "-",
+        f"{100 * counts.corrected / counts.beats:.1f} %" if has_beats else "-",
+        str(counts.gaps) if has_beats else "-",
+    )

@@ -1,0 +1,172 @@
+"""What a session is for the people in it: blocks of a plan, marks, speakers, and what each means for the readings.
+
+Strategy: a plan is nothing but events at known times; once they are in the log they are no different from marks made by
+hand.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final, cast
+
+from watchlink.errors import SessionFileError
+from watchlink.packets import EventKind, SessionEvent
+from watchlink.readings import Phase
+
+_US_PER_S: Final = 1_000_000
+
+BLOCK_PHASES: Final[Mapping[str, Phase]] = {
+    "baseline": Phase.SILENT,
+    "role-play": Phase.TALK,
+    "feedback": Phase.TALK,
+    "break": Phase.MOVEMENT,
+    "breathing": Phase.SILENT,
+    "recovery": Phase.SILENT,
+    "closing": Phase.TALK,
+}
+"""The kinds of blocks that a plan can hold, and what each allows to be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A stretch of a session.
+
+    Attributes:
+        kind: one of `BLOCK_PHASES`.
+        title: what people see.
+        minutes: how long it is planned to be, above 0.
+    """
+
+    kind: str
+    title: str
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A session as planned: its blocks, one after another."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def duration_us(self) -> int:
+        """Sum of the blocks."""
+        return sum(_minutes_us(block.minutes) for block in self.blocks)
+
+    def events(self) -> tuple[SessionEvent, ...]:
+        """The start of each block, as events."""
+        events: list[SessionEvent] = []
+        at_us = 0
+        for block in self.blocks:
+            events.append(SessionEvent(at_us=at_us, kind=EventKind.BLOCK, label=block.kind, note=block.title))
+            at_us += _minutes_us(block.minutes)
+        return tuple(events)
+
+
+def default_plan() -> Plan:
+    """The plan that ships: two hours with a silent baseline, four role-plays, a break and a silent recovery."""
+    return parse_plan(resources.files("watchlink").joinpath("practice.toml").read_text("utf-8"), file="practice.toml")
+
+
+def parse_plan(text: str, *, file: str) -> Plan:
+    """A plan from TOML: `title` and a list of `[[block]]` with `kind`, `title`, `minutes`.
+
+    Raises:
+        SessionFileError: names the file, the block and what is wrong with it.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SessionFileError(f"{file} is not a plan: {error}.") from error
+    blocks = cast("list[Mapping[str, Any]]", document.get("block"))
+    if not (isinstance(blocks, list) and blocks and all(isinstance(block, dict) for block in blocks)):
+        raise SessionFileError(f"{file} holds no [[block]]. A plan needs at least one, with kind, title and minutes.")
+    title = document.get("title")
+    return Plan(
+        title=title if isinstance(title, str) else file,
+        blocks=tuple(_block(block, where=f"{file}, block {number}") for number, block in enumerate(blocks, 1)),
+    )
+
+
+def _block(table: Mapping[str, Any], *, where: str) -> Block:
+    kind, minutes = table.get("kind"), table.get("minutes")
+    if kind not in BLOCK_PHASES:
+        raise SessionFileError(f"{where}: kind must be one of {', '.join(BLOCK_PHASES)}; it is {kind!r}.")
+    if not isinstance(minutes, (int, float)) or isinstance(minutes, bool) or not 0 < minutes <= 24 * 60:
+        raise SessionFileError(f"{where}: minutes must be a number above 0 and at most 1440; it is {minutes!r}.")
+    return Block(kind=str(kind), title=str(table.get("title", kind)), minutes=float(minutes))
+
+
+def parse_events(lines: Iterable[str], *, file: str) -> tuple[SessionEvent, ...]:
+    """Events from CSV: columns `at_s` (or `t_s`), `label`; if there, `kind` (mark, block, speaker), `person`, `note`.
+
+    Returns them in order of time; events before the start (negative times) are kept.
+
+    Raises:
+        SessionFileError: names the file, the line and what is wrong with it.
+    """
+    try:
+        rows = list(csv.DictReader(lines, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise SessionFileError(f"{file} is not a CSV file of events: {error}.") from error
+    return tuple(sorted((_event(row, f"{file}, line {at}") for at, row in enumerate(rows, 2)), key=lambda e: e.at_us))
+
+
+def _event(row: Mapping[str | None, Any], where: str) -> SessionEvent:
+    cells = {key: value.strip() for key, value in row.items() if isinstance(key, str) and isinstance(value, str)}
+    at_s, label = cells.get("at_s", cells.get("t_s", "")), cells.get("label", "")
+    if not label:
+        raise SessionFileError(f"{where}: no label. Expected the columns at_s and label.")
+    try:
+        at_us = round(float(at_s) * _US_PER_S)
+    except (ValueError, OverflowError) as error:
+        raise SessionFileError(f"{where}: at_s must be seconds since the start; it is {at_s!r}.") from error
+    try:
+        kind = EventKind(cells.get("kind") or EventKind.MARK)
+    except ValueError as error:
+        raise SessionFileError(f"{where}: kind must be one of {', '.join(EventKind)}.") from error
+    return SessionEvent(
+        at_us=at_us, kind=kind, label=label, person=cells.get("person") or None, note=cells.get("note", "")
+    )
+
+
+def parse_mark(line: str, *, at_us: int, people: Sequence[str]) -> SessionEvent | None:
+    """A mark typed as words: `interruption`, `interruption 2`, `interruption Heron`, `speaker Otter`, `block break`.
+
+    A person is an alias (in any case) or a number counted from 1. Returns None for an empty line.
+
+    Raises:
+        SessionFileError: the block or person is not known; the message lists what is.
+    """
+    words = line.split()
+    if not words:
+        return None
+    label, *rest = words
+    if label == "block":
+        kind = " ".join(rest)
+        if kind not in BLOCK_PHASES:
+            raise SessionFileError(f"No block {kind!r}. Blocks are: {', '.join(BLOCK_PHASES)}.")
+        return SessionEvent(at_us=at_us, kind=EventKind.BLOCK, label=kind, note=kind)
+    if label == "speaker":
+        person = _person(rest[0], people) if rest else None
+        return SessionEvent(at_us=at_us, kind=EventKind.SPEAKER, label="speaker", person=person)
+    person = _person(rest[0], people) if rest else None
+    return SessionEvent(at_us=at_us, kind=EventKind.MARK, label=label, person=person, note=" ".join(rest[1:]))
+
+
+def _person(word: str, people: Sequence[str]) -> str:
+    if word.isdecimal() and 1 <= int(word) <= len(people):
+        return people[int(word) - 1]
+    for person in people:
+        if person.casefold() == word.casefold():
+            return person
+    raise SessionFileError(f"Nobody here is called {word!r}. People are: {', '.join(people)}, or 1 to {len(people)}.")
+
+
+def _minutes_us(minutes: float) -> int:
+    return round(minutes * 60 * _US_PER_S)

@@ -1,0 +1,60 @@
+"""People as a source: marks typed as words, one a line, while the session runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import TracebackType
+from typing import Self, TextIO
+
+from watchlink.clock import Clock
+from watchlink.errors import SessionFileError
+from watchlink.packets import Packet
+from watchlink.session import parse_mark
+
+
+class TypedMarks:
+    """Source: lines of a text stream as session events, stamped when they are entered.
+
+    Strategy: a thread reads the lines, for no event loop can wait for a console on every platform. It is a daemon: a
+        read that never returns must not keep the program from ending.
+    """
+
+    def __init__(self, lines: TextIO, *, clock: Clock, people: Sequence[str], complain: Callable[[str], None]) -> None:
+        """Read from `lines`; what cannot be understood goes to `complain` as a sentence."""
+        self._lines = lines
+        self._clock = clock
+        self._people = people
+        self._complain = complain
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def __aenter__(self) -> Self:
+        """Begin to read."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._read, args=(loop,), daemon=True, name="typed marks").start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing to give back: the thread ends with its stream or with the program."""
+
+    async def __aiter__(self) -> AsyncIterator[Packet]:
+        """Events, until the stream ends."""
+        while (line := await self._queue.get()) is not None:
+            try:
+                event = parse_mark(line, at_us=self._clock.now_us(), people=self._people)
+            except SessionFileError as error:
+                self._complain(str(error))
+                continue
+            if event is not None:
+                yield event
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            for line in self._lines:
+                loop.call_soon_threadsafe(self._queue.put_nowait, line)
+            loop.call_soon_threadsafe(self._queue.put_nowait, None)
+        except (RuntimeError, OSError, ValueError):
+            return  # the session ended while we waited for a line

@@ -1,0 +1,67 @@
+"""A virtual practice session as a source: wearables met the way real ones are, and events on time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from firmware_profiles.profiles import profile_for_name
+from watchlink.clock import Clock
+from watchlink.packets import Packet
+from watchlink.sources.ble import BleSource, Wearer, scan
+from watchlink.sources.merged import MergedSource
+from watchlink.sources.replay import ReplaySource
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.practice import Practice
+
+_SCAN_S: Final = 5.0
+
+
+class VirtualCohort:
+    """Source: scans, connects and subscribes through Bleak like a live session; only the radio is virtual."""
+
+    def __init__(self, practice: Practice, *, clock: Clock) -> None:
+        """Take a session that was made up."""
+        self._practice = practice
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        self._source: MergedSource | None = None
+
+    async def __aenter__(self) -> Self:
+        """Switch the wearables on, find them, and begin to connect."""
+        async with AsyncExitStack() as stack:
+            people = self._practice.people
+            air = VirtualAir([person.wearable for person in people], clock=self._clock)
+            await stack.enter_async_context(air)
+            found = await scan(clock=self._clock, seconds=_SCAN_S, enough=len(people), radio=air.radio)
+            by_name = {heard.name: heard for heard in found}
+            wearers = [
+                Wearer(
+                    person=person.person,
+                    wearable=f"w{seat}",
+                    profile=profile_for_name(person.wearable.name).id,
+                    found=by_name[person.wearable.name],
+                )
+                for seat, person in enumerate(people, 1)
+            ]
+            source = MergedSource(
+                BleSource(wearers, clock=self._clock, radio=air.radio),
+                ReplaySource(self._practice.events, clock=self._clock),
+            )
+            self._source = await stack.enter_async_context(source)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Disconnect, and switch everything off."""
+        await self._stack.__aexit__(kind, error, traceback)
+
+    def __aiter__(self) -> AsyncIterator[Packet]:
+        """Packets of the wearables and events of the room."""
+        if self._source is None:
+            raise RuntimeError("open the source with `async with` first")
+        return aiter(self._source)
