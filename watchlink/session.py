@@ -83,23 +83,28 @@ def parse_plan(text: str, *, file: str) -> Plan:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SessionFileError(f"{file} is not a plan: {error}.") from error
-    blocks = cast("list[Mapping[str, Any]]", document.get("block"))
-    if not (isinstance(blocks, list) and blocks and all(isinstance(block, dict) for block in blocks)):
+    blocks: Any = document.get("block")
+    if not isinstance(blocks, list) or not blocks:
         raise SessionFileError(f"{file} holds no [[block]]. A plan needs at least one, with kind, title and minutes.")
     title = document.get("title")
     return Plan(
         title=title if isinstance(title, str) else file,
-        blocks=tuple(_block(block, where=f"{file}, block {number}") for number, block in enumerate(blocks, 1)),
+        blocks=tuple(
+            _block(block, where=f"{file}, block {number}") for number, block in enumerate(cast(list[Any], blocks), 1)
+        ),
     )
 
 
-def _block(table: Mapping[str, Any], *, where: str) -> Block:
-    kind, minutes = table.get("kind"), table.get("minutes")
+def _block(table: Any, *, where: str) -> Block:
+    if not isinstance(table, dict):
+        raise SessionFileError(f"{where} is no table: write [[block]] above its kind, title and minutes.")
+    fields = cast(dict[str, Any], table)
+    kind, minutes = fields.get("kind"), fields.get("minutes")
     if kind not in BLOCK_PHASES:
         raise SessionFileError(f"{where}: kind must be one of {', '.join(BLOCK_PHASES)}; it is {kind!r}.")
     if not isinstance(minutes, (int, float)) or isinstance(minutes, bool) or not 0 < minutes <= 24 * 60:
         raise SessionFileError(f"{where}: minutes must be a number above 0 and at most 1440; it is {minutes!r}.")
-    return Block(kind=str(kind), title=str(table.get("title", kind)), minutes=float(minutes))
+    return Block(kind=str(kind), title=str(fields.get("title", kind)), minutes=float(minutes))
 
 
 def parse_events(lines: Iterable[str], *, file: str) -> tuple[SessionEvent, ...]:
