@@ -83,22 +83,20 @@ def parse_plan(text: str, *, file: str) -> Plan:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SessionFileError(f"{file} is not a plan: {error}.") from error
-    blocks: Any = document.get("block")
+    blocks: list[Any] | None = document.get("block")  # or whatever else the file holds there
     if not isinstance(blocks, list) or not blocks:
         raise SessionFileError(f"{file} holds no [[block]]. A plan needs at least one, with kind, title and minutes.")
     title = document.get("title")
     return Plan(
         title=title if isinstance(title, str) else file,
-        blocks=tuple(
-            _block(block, where=f"{file}, block {number}") for number, block in enumerate(cast(list[Any], blocks), 1)
-        ),
+        blocks=tuple(_block(block, where=f"{file}, block {number}") for number, block in enumerate(blocks, 1)),
     )
 
 
 def _block(table: Any, *, where: str) -> Block:
     if not isinstance(table, dict):
         raise SessionFileError(f"{where} is no table: write [[block]] above its kind, title and minutes.")
-    fields = cast(dict[str, Any], table)
+    fields = cast("dict[str, Any]", table)
     kind, minutes = fields.get("kind"), fields.get("minutes")
     if kind not in BLOCK_PHASES:
         raise SessionFileError(f"{where}: kind must be one of {', '.join(BLOCK_PHASES)}; it is {kind!r}.")
