@@ -42,7 +42,7 @@ _WELL_ABOVE_BPM: Final = 8.0
 class AgainstUsual(StrEnum):
     """The heart rate against a person's own usual, in words."""
 
-    UNKNOWN = "getting to know"
+    UNKNOWN = "not known yet"
     USUAL = "usual"
     BELOW = "below usual"
     ABOVE = "above usual"

@@ -24,7 +24,8 @@ QUIET: Final = "grey58"
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _ASCII_BARS: Final = "_.-=+*%#"
-_TREND_COLUMNS: Final = 12
+_TREND_COLUMNS: Final = 8
+_WIDE_TREND_COLUMNS: Final = 20
 # A trend is drawn over at least this many bpm, so that a quiet heart looks quiet.
 _TREND_SPAN_BPM: Final = 16.0
 _WIDE: Final = 100
@@ -40,9 +41,9 @@ _SHAPES: Final = {
 
 def render_board(state: BoardState, *, width: int, ascii_only: bool = False) -> RenderableType:
     """The board for a screen of `width` columns."""
-    table = Table(box=None, pad_edge=False, expand=False, header_style=QUIET)
     wide = width >= _WIDE
-    for heading in ("#", "alias", "", "bpm", "against own usual", "last minute", "grade", "signal"):
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style=QUIET)
+    for heading in ("#", "alias", "turn", "bpm", "own usual", "last min", "grade", "signal"):
         table.add_column(heading, no_wrap=True, justify="right" if heading in ("#", "bpm") else "left")
     if wide:
         table.add_column("RMSSD", no_wrap=True, justify="right")
@@ -64,6 +65,7 @@ def _headline(state: BoardState) -> Text:
 
 def _row(number: int, person: PersonState, *, wide: bool, ascii_only: bool) -> list[RenderableType]:
     live = person.signal in (Signal.GOOD, Signal.PATCHY)
+    columns = _WIDE_TREND_COLUMNS if wide else _TREND_COLUMNS
     style = "" if live else QUIET
     bpm = "--" if person.heart_rate_bpm is None else f"{person.heart_rate_bpm:.0f}"
     cells: list[RenderableType] = [
@@ -72,7 +74,7 @@ def _row(number: int, person: PersonState, *, wide: bool, ascii_only: bool) -> l
         Text("speaks" if person.speaking else "", style=BLUE),
         Text(bpm, style=style),
         _against_text(person, ascii_only=ascii_only),
-        Text(sparkline(person.trend, columns=_TREND_COLUMNS, ascii_only=ascii_only), style=BLUE if live else QUIET),
+        Text(sparkline(person.trend, columns=columns, ascii_only=ascii_only), style=BLUE if live else QUIET),
         Text(person.grade or "?", style=style),
         _signal_text(person),
     ]
@@ -88,7 +90,7 @@ def _against_text(person: PersonState, *, ascii_only: bool) -> Text:
     shape = _SHAPES[person.against][ascii_only]
     words = f"{shape} {person.against}"
     if person.above_usual_bpm is not None:
-        words += f" {person.above_usual_bpm:+.0f}"
+        words += f" {round(person.above_usual_bpm):+d}"
     return Text(words, style=ORANGE if person.rising or person.against is AgainstUsual.WELL_ABOVE else "")
 
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dsp import Spike
+from dsp import Spike, SpikeEnding
 from watchlink.alignment import Association
 from watchlink.clock import clock_text
 from watchlink.fold import PersonCounts, TimedSpike, Timeline
@@ -19,6 +19,7 @@ _SURE_BELOW: Final = 0.05
 _PERHAPS_BELOW: Final = 0.2
 _QUIET: Final = "grey58"
 _ORANGE: Final = "#E69F00"
+_SETTLED_CELLS: Final = {SpikeEnding.TOO_LONG: "not settled", SpikeEnding.GAP: "not known"}
 CAVEAT: Final = (
     "A rise is about heart rate, not about a feeling; beside an event is not because of it. Not a medical device."
 )
@@ -27,20 +28,19 @@ CAVEAT: Final = (
 def timeline_report(timeline: Timeline) -> RenderableType:
     """The timeline as a Rich renderable: rises under their blocks, then what each person's part stands on."""
     rises = Table(box=None, pad_edge=False, header_style=_QUIET)
-    for heading in ("time", "who", "rise", "settled", "beside", "how sure"):
-        rises.add_column(heading, no_wrap=heading != "how sure", justify="right" if heading == "rise" else "left")
+    for heading in ("time", "who", "rise", "settled", "beside", "sure (luck)"):
+        rises.add_column(heading, no_wrap=True, justify="right" if heading in ("rise", "settled") else "left")
     for entry in _in_order(timeline):
         if isinstance(entry, SessionEvent):
-            rises.add_row(
-                Text(clock_text(entry.at_us / 1e6), style=_QUIET), Text(entry.note or entry.label, style="bold")
-            )
+            title = Text(entry.note or entry.label, style="bold")
+            rises.add_row(Text(clock_text(entry.at_us / 1e6), style=_QUIET), "", "", "", title)
             continue
         spike = entry.spike
         rises.add_row(
             clock_text(spike.onset_s),
             Text(entry.person),
             Text(f"{spike.rise_bpm:+.0f} bpm", style=_ORANGE),
-            _settled_words(spike),
+            _SETTLED_CELLS.get(spike.ending, f"{spike.end_s - spike.peak_s:.0f} s"),
             Text(_beside_words(entry)),
             Text(_sure_words(entry), style=_QUIET),
         )
@@ -63,7 +63,7 @@ def timeline_lines(timeline: Timeline) -> Iterator[str]:
             yield f"{clock_text(entry.at_us / 1e6)} block {entry.note or entry.label}"
         else:
             rise = f"{clock_text(entry.spike.onset_s)} {entry.person} {spike_words(entry.spike)}"
-            yield f"{rise}; {_beside_words(entry)} ({_sure_words(entry)})"
+            yield f"{rise}; {_beside_words(entry)}, sure: {_sure_words(entry)} by luck"
     for name, counts in timeline.people.items():
         _, grade, usual, rises, reports, beats, corrected, gaps = _person_cells(name, counts, timeline)
         yield (
@@ -126,8 +126,8 @@ def _sure_words(timed: TimedSpike) -> str:
     if not timed.associations:
         return "cannot tell"
     by_luck = timed.associations[0].by_luck
-    words = "fairly" if by_luck < _SURE_BELOW else "perhaps" if by_luck < _PERHAPS_BELOW else "could be luck"
-    return f"{words}: {100 * by_luck:.0f} % by luck"
+    words = "fairly" if by_luck < _SURE_BELOW else "perhaps" if by_luck < _PERHAPS_BELOW else "hardly"
+    return f"{words} ({100 * by_luck:.0f} %)"
 
 
 def _person_cells(name: str, counts: PersonCounts, timeline: Timeline) -> tuple[str, ...]:
