@@ -6,9 +6,11 @@ Run from the top of a checkout: `python docs/pictures.py`.
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from watchlink.board.state import BoardFold
@@ -22,6 +24,8 @@ from watchlink.sources.virtual.practice import practice
 
 _AT_US = round((1 * 3600 + 32 * 60 + 50) * 1e6)
 _COLUMNS = 104
+# Rich's own frame without its web fonts: a picture must not call anybody up when it is looked at.
+_SVG = re.sub(r"@font-face {{.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 class Picture:
@@ -42,7 +46,8 @@ class Picture:
                 record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor"
             )
             console.print(render_board(self._fold.at(now_us), width=_COLUMNS))
-            console.save_svg(str(Path(__file__).parent / "session.svg"), title="watchlink demo")
+            path = Path(__file__).parent / "session.svg"
+            console.save_svg(str(path), title="watchlink demo", code_format=_SVG)
 
     def close(self, timeline: Timeline) -> None:
         pass

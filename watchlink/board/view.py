@@ -79,7 +79,7 @@ def _row(number: int, person: PersonState, *, wide: bool, ascii_only: bool) -> l
         _signal_text(person),
     ]
     if wide:
-        cells.append(Text("" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms", style=style))
+        cells.append(Text("-" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms", style=style))
     cells.append(Text(person.last_mark, style=style))
     return cells
 
