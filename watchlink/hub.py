@@ -105,8 +105,10 @@ class _Session:
             return
         try:
             action()
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the packets still to come must be recorded
-            self._fault = fault
+        except Exception as fault:
+            if self._recorder is None:
+                raise
+            self._fault = fault  # whatever it is, the packets still to come must be recorded
 
     def _show(self, packet: Packet) -> None:
         readings = self._fold.push(packet)

@@ -63,6 +63,7 @@ class Pipeline:
         """The person now wears something else: the chain of beats ends, what is usual for the person stays."""
         readings = self._clean_all(self._artefacts.flush())
         self._wear(profile)
+        self._timer.break_chain()
         return tuple(readings)
 
     def enter(self, phase: Phase, *, speaking: bool) -> None:
@@ -106,7 +107,6 @@ class Pipeline:
         self._reports_without_rr = 0
         self._last: Notification | None = None
         self._rate_gap = True
-        self._timer.break_chain()
 
     def _notification(self, packet: Notification) -> tuple[Reading, ...]:
         last = self._last

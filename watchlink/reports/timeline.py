@@ -63,7 +63,8 @@ def timeline_lines(timeline: Timeline) -> Iterator[str]:
             yield f"{clock_text(entry.at_us / 1e6)} block {entry.note or entry.label}"
         else:
             rise = f"{clock_text(entry.spike.onset_s)} {entry.person} {spike_words(entry.spike)}"
-            yield f"{rise}; {_beside_words(entry)}, sure: {_sure_words(entry)} by luck"
+            sure = f", sure: {_sure_words(entry)} by luck" if entry.associations else ""
+            yield f"{rise}; {_beside_words(entry)}{sure}"
     for name, counts in timeline.people.items():
         _, grade, usual, rises, reports, beats, corrected, gaps = _person_cells(name, counts, timeline)
         yield (
