@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -181,8 +181,8 @@ class Archive:
                 return stored
         raise ArchiveError(f"The archive holds no session {session_id}. `watchlink sessions list` shows what it holds.")
 
-    def packets(self, session_id: int) -> Iterator[Packet]:
-        """A session's log in order.
+    def packets(self, session_id: int) -> Generator[Packet]:
+        """A session's log in order; close the generator if it is left before its end.
 
         Raises:
             ArchiveError: the archive cannot be read.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,4 +59,5 @@ def _stored(session: int, archive: Path | None) -> Generator[Capture]:
 
     with Archive(archive_path(archive)) as opened:
         stored = opened.session(session)
-        yield Capture(started_at=stored.started_at, packets=opened.packets(session))
+        with closing(opened.packets(session)) as packets:
+            yield Capture(started_at=stored.started_at, packets=packets)
