@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watchlink.commands.exits import FILE
+
 if TYPE_CHECKING:
     from watchlink.archive import Recorder
     from watchlink.clock import Clock
@@ -72,6 +74,8 @@ def record_session(
                 await run_session(source, clock=clock, recorder=recorder, sinks=[sink()], until_us=until_us)
             finally:
                 _say_goodbye(recorder, archive)
+            if recorder.unsaved:
+                raise typer.Exit(FILE)
 
         clock.run(run())
 
