@@ -11,7 +11,6 @@ References:
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing
@@ -24,17 +23,21 @@ from typing import Final, Self, TypeAlias
 
 from watchlink.clock import Stopwatch, utc_now
 from watchlink.errors import ArchiveError
-from watchlink.packets import Notification, Packet, SessionEvent, from_record, kind_of, to_record
+from watchlink.packets import Notification, Packet, SessionEvent, from_json, kind_of, to_json
 
 _VERSION: Final = 1
-_SCHEMA: Final = """
+_APPLICATION_ID: Final = 0x574C4E4B  # "WLNK"
+_SCHEMA: Final = (
+    """
 CREATE TABLE session (
     id INTEGER PRIMARY KEY,
     title TEXT NOT NULL,
     started_at TEXT NOT NULL,
     ended_at TEXT,
     seen_at TEXT NOT NULL
-) STRICT;
+) STRICT
+""",
+    """
 CREATE TABLE log (
     session_id INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
     seq INTEGER NOT NULL,
@@ -44,11 +47,13 @@ CREATE TABLE log (
     payload BLOB,
     record TEXT,
     PRIMARY KEY (session_id, seq)
-) STRICT, WITHOUT ROWID;
-"""
+) STRICT, WITHOUT ROWID
+""",
+)
 # A row of the log: session_id, seq, at_us, kind, wearable, payload, record.
 _Row: TypeAlias = tuple[int, int, int, str, str | None, bytes | None, str | None]
 
+_MAX_INTEGER: Final = 2**63 - 1
 _COMMIT_S: Final = 0.5
 _RETRY_S: Final = 2.0
 _BUSY_S: Final = 5.0
@@ -194,22 +199,40 @@ class Archive:
                     if record is None:
                         yield Notification(at_us=at_us, wearable=wearable, payload=payload)
                     else:
-                        yield from_record(json.loads(record))
+                        yield from_json(record)
         except (sqlite3.Error, ValueError) as error:
             raise self._error("cannot be read", error) from error
 
     def _prepare(self) -> None:
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        ours = self._pragma("application_id") == _APPLICATION_ID
+        if not ours and self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise ArchiveError(
+                f"{self._path} is the database of another program, no watchlink archive. "
+                "Choose another file with --archive."
+            )
+        version = self._pragma("user_version")
         if version > _VERSION:
             raise ArchiveError(
                 f"The archive {self._path} was written by a newer watchlink (archive version {version}, this one knows "
                 f"{_VERSION}). Update watchlink, or choose another archive with --archive."
             )
         self._database.execute("PRAGMA foreign_keys = ON")
-        if version == 0:
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
+        if version == 0:
+            self._make_schema()
+
+    def _make_schema(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+        if self._pragma("user_version") == 0:  # else another program made it while we waited for our turn
+            for statement in _SCHEMA:
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        self._database.execute("COMMIT")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
 
     def _error(self, what: str, error: Exception) -> ArchiveError:
         text = str(error)
@@ -247,13 +270,13 @@ class Recorder:
     def accept(self, packet: Packet) -> None:
         """Take one packet; it is on the disk half a second later at the latest."""
         self._seq += 1
+        at_us = max(-_MAX_INTEGER, min(packet.at_us, _MAX_INTEGER))  # no typing mistake in an event stops the others
         row: _Row
         if isinstance(packet, Notification):
-            row = (self.session_id, self._seq, packet.at_us, "notification", packet.wearable, packet.payload, None)
+            row = (self.session_id, self._seq, at_us, "notification", packet.wearable, packet.payload, None)
         else:
-            record = json.dumps(to_record(packet), ensure_ascii=False)
             wearable = None if isinstance(packet, SessionEvent) else packet.wearable
-            row = (self.session_id, self._seq, packet.at_us, kind_of(packet), wearable, None, record)
+            row = (self.session_id, self._seq, at_us, kind_of(packet), wearable, None, to_json(packet))
         self._pending.append(row)
         self.tick()
 

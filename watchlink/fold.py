@@ -7,7 +7,7 @@ tells all of them what the room is doing, and remembers what the timeline needs:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dsp import Spike
@@ -119,7 +119,12 @@ class SessionFold:
             for ended in self._spikes
         ]
         spikes.sort(key=lambda timed: (timed.spike.onset_s, timed.person))
-        return Timeline(duration_s=duration_s, people=dict(self._counts), events=events, spikes=tuple(spikes))
+        return Timeline(
+            duration_s=duration_s,
+            people={name: replace(counts) for name, counts in self._counts.items()},
+            events=events,
+            spikes=tuple(spikes),
+        )
 
     def _seat(self, seat: Seat) -> tuple[Reading, ...]:
         self._person_of = {wearable: who for wearable, who in self._person_of.items() if who != seat.person}

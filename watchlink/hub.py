@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from watchlink.archive import Recorder
@@ -54,6 +55,8 @@ async def run_session(
     try:
         async with limit, source:
             async for packet in source:
+                if until_us is not None and packet.at_us >= until_us:
+                    break
                 session.take(packet)
     except TimeoutError:
         if not limit.expired():
@@ -78,37 +81,41 @@ class _Session:
     def take(self, packet: Packet) -> None:
         if self._recorder is not None:
             self._recorder.accept(packet)
-        self._guarded(lambda: self._show(packet))
+        else:
+            self.raise_fault()  # with nothing to record there is no reason to go on
+        if self._fault is None:
+            self._guarded(lambda: self._show(packet))
 
     async def keep_ticking(self) -> None:
         due_us = self._clock.now_us()
         while True:
             if self._recorder is not None:
                 self._recorder.tick()
-            self._guarded(self._tick)
+            if self._fault is None:
+                self._guarded(self._tick)
             due_us += _TICK_US
             await self._clock.sleep_until_us(due_us)
 
     def close(self) -> Timeline:
         if self._recorder is not None:
             self._recorder.close()
-        self._guarded(self._finish)
-        return self._fold.timeline()
+        if self._fault is None:
+            self._guarded(self._show_rest)
+        timeline = self._fold.timeline()
+        for sink in self._sinks:
+            self._guarded(partial(sink.close, timeline))
+        return timeline
 
     def raise_fault(self) -> None:
         if self._fault is not None:
             raise self._fault
 
     def _guarded(self, action: Callable[[], None]) -> None:
-        """Do something that must not stop the recorder; after a first fault only recording goes on."""
-        if self._fault is not None:
-            return
+        """Do something that must stop neither the recorder nor another sink; the first fault is remembered."""
         try:
             action()
-        except Exception as fault:
-            if self._recorder is None:
-                raise
-            self._fault = fault  # whatever it is, the packets still to come must be recorded
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the packets still to come must be recorded
+            self._fault = self._fault or fault
 
     def _show(self, packet: Packet) -> None:
         readings = self._fold.push(packet)
@@ -122,10 +129,7 @@ class _Session:
         for sink in self._sinks:
             sink.tick(self._clock.now_us(), trouble=trouble)
 
-    def _finish(self) -> None:
-        readings = self._fold.flush()
-        timeline = self._fold.timeline()
-        for sink in self._sinks:
-            for reading in readings:
+    def _show_rest(self) -> None:
+        for reading in self._fold.flush():
+            for sink in self._sinks:
                 sink.accept(reading)
-            sink.close(timeline)

@@ -7,10 +7,11 @@ wears it. The dictionary form below is the one codec for captures and the archiv
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 
 class LinkState(StrEnum):
@@ -126,6 +127,26 @@ def to_record(packet: Packet) -> dict[str, str | int | None]:
         case SessionEvent():
             head |= {"kind": packet.kind, "label": packet.label, "person": packet.person, "note": packet.note}
     return head
+
+
+def to_json(packet: Packet) -> str:
+    """A packet as one line of JSON, in ASCII: whatever a person typed can be stored."""
+    return json.dumps(to_record(packet))
+
+
+def from_json(text: str | bytes) -> Packet:
+    """The packet that `to_json` was given.
+
+    Raises:
+        ValueError: the text is no JSON object, or breaks what `from_record` asks for.
+    """
+    try:
+        record: dict[str, Any] | None = json.loads(text)  # or whatever else stands there
+    except (ValueError, RecursionError) as error:
+        raise ValueError("no valid JSON") from error
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return from_record(record)
 
 
 def from_record(record: Record) -> Packet:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from math import nan
 from typing import Any, Final, cast
 
 from watchlink.errors import SessionFileError
@@ -18,6 +19,7 @@ from watchlink.packets import EventKind, SessionEvent
 from watchlink.readings import Phase
 
 _US_PER_S: Final = 1_000_000
+_LONGEST_S: Final = 1e9
 
 BLOCK_PHASES: Final[Mapping[str, Phase]] = {
     "baseline": Phase.SILENT,
@@ -81,7 +83,7 @@ def parse_plan(text: str, *, file: str) -> Plan:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SessionFileError(f"{file} is not a plan: {error}.") from error
     blocks: list[Any] | None = document.get("block")  # or whatever else the file holds there
     if not isinstance(blocks, list) or not blocks:
@@ -98,11 +100,11 @@ def _block(table: Any, *, where: str) -> Block:
         raise SessionFileError(f"{where} is no table: write [[block]] above its kind, title and minutes.")
     fields = cast("dict[str, Any]", table)
     kind, minutes = fields.get("kind"), fields.get("minutes")
-    if kind not in BLOCK_PHASES:
+    if not isinstance(kind, str) or kind not in BLOCK_PHASES:
         raise SessionFileError(f"{where}: kind must be one of {', '.join(BLOCK_PHASES)}; it is {kind!r}.")
     if not isinstance(minutes, (int, float)) or isinstance(minutes, bool) or not 0 < minutes <= 24 * 60:
         raise SessionFileError(f"{where}: minutes must be a number above 0 and at most 1440; it is {minutes!r}.")
-    return Block(kind=str(kind), title=str(fields.get("title", kind)), minutes=float(minutes))
+    return Block(kind=kind, title=str(fields.get("title", kind)), minutes=float(minutes))
 
 
 def parse_events(lines: Iterable[str], *, file: str) -> tuple[SessionEvent, ...]:
@@ -113,11 +115,12 @@ def parse_events(lines: Iterable[str], *, file: str) -> tuple[SessionEvent, ...]
     Raises:
         SessionFileError: names the file, the line and what is wrong with it.
     """
+    reader = csv.DictReader(lines, strict=True)
     try:
-        rows = list(csv.DictReader(lines, strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
+        events = [_event(row, f"{file}, line {reader.line_num}") for row in reader]
+    except csv.Error as error:
         raise SessionFileError(f"{file} is not a CSV file of events: {error}.") from error
-    return tuple(sorted((_event(row, f"{file}, line {at}") for at, row in enumerate(rows, 2)), key=lambda e: e.at_us))
+    return tuple(sorted(events, key=lambda event: event.at_us))
 
 
 def _event(row: Mapping[str | None, Any], where: str) -> SessionEvent:
@@ -126,13 +129,16 @@ def _event(row: Mapping[str | None, Any], where: str) -> SessionEvent:
     if not label:
         raise SessionFileError(f"{where}: no label. Expected the columns at_s and label.")
     try:
-        at_us = round(float(at_s) * _US_PER_S)
-    except (ValueError, OverflowError) as error:
-        raise SessionFileError(f"{where}: at_s must be seconds since the start; it is {at_s!r}.") from error
+        seconds = float(at_s)
+    except ValueError:
+        seconds = nan
+    if not abs(seconds) < _LONGEST_S:
+        raise SessionFileError(f"{where}: at_s must be seconds since the start; it is {at_s!r}.")
     try:
         kind = EventKind(cells.get("kind") or EventKind.MARK)
     except ValueError as error:
         raise SessionFileError(f"{where}: kind must be one of {', '.join(EventKind)}.") from error
+    at_us = round(seconds * _US_PER_S)
     return SessionEvent(
         at_us=at_us, kind=kind, label=label, person=cells.get("person") or None, note=cells.get("note", "")
     )
@@ -156,19 +162,23 @@ def parse_mark(line: str, *, at_us: int, people: Sequence[str]) -> SessionEvent 
             raise SessionFileError(f"No block {kind!r}. Blocks are: {', '.join(BLOCK_PHASES)}.")
         return SessionEvent(at_us=at_us, kind=EventKind.BLOCK, label=kind, note=kind)
     if label == "speaker":
-        person = _person(rest[0], people) if rest else None
-        return SessionEvent(at_us=at_us, kind=EventKind.SPEAKER, label="speaker", person=person)
-    person = _person(rest[0], people) if rest else None
-    return SessionEvent(at_us=at_us, kind=EventKind.MARK, label=label, person=person, note=" ".join(rest[1:]))
+        return SessionEvent(at_us=at_us, kind=EventKind.SPEAKER, label="speaker", person=_person(rest, people)[0])
+    person, note = _person(rest, people)
+    return SessionEvent(at_us=at_us, kind=EventKind.MARK, label=label, person=person, note=" ".join(note))
 
 
-def _person(word: str, people: Sequence[str]) -> str:
-    if word.isdecimal() and 1 <= int(word) <= len(people):
-        return people[int(word) - 1]
+def _person(words: Sequence[str], people: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """The person that the words begin with (nobody if there are none), and the words that are left."""
+    if not words:
+        return None, ()
+    first = words[0]
+    if first.isdecimal() and 1 <= int(first) <= len(people):
+        return people[int(first) - 1], words[1:]
     for person in people:
-        if person.casefold() == word.casefold():
-            return person
-    raise SessionFileError(f"Nobody here is called {word!r}. People are: {', '.join(people)}, or 1 to {len(people)}.")
+        name = person.casefold().split()
+        if [word.casefold() for word in words[: len(name)]] == name:
+            return person, words[len(name) :]
+    raise SessionFileError(f"Nobody here is called {first!r}. People are: {', '.join(people)}, or 1 to {len(people)}.")
 
 
 def _minutes_us(minutes: float) -> int:

@@ -56,7 +56,8 @@ def open_capture(path: Path) -> Generator[Capture]:
             raise CaptureError(f"{name} is empty: nothing was recorded into it.")
         for recognises, read in _FORMATS:
             if recognises(start):
-                capture = read(file, name)
+                with _faults_named(name):
+                    capture = read(file, name)
                 yield Capture(started_at=capture.started_at, packets=_guarded(capture.packets, name))
                 return
     raise CaptureError(
@@ -66,8 +67,14 @@ def open_capture(path: Path) -> Generator[Capture]:
 
 
 def _guarded(packets: Iterator[Packet], name: str) -> Iterator[Packet]:
-    try:
+    with _faults_named(name):
         yield from packets
+
+
+@contextmanager
+def _faults_named(name: str) -> Generator[None]:
+    try:
+        yield
     except (OSError, EOFError, zlib.error) as error:
         raise CaptureError(f"{name} breaks off: {_reason(error)}. Everything before that was read.") from error
 

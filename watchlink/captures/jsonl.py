@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 from watchlink.captures.capture import Capture
 from watchlink.errors import CaptureError
-from watchlink.packets import Packet, from_record, to_record
+from watchlink.packets import Packet, from_json, to_json
 
 _VERSION: Final = 1
 _KEY: Final = "watchlink_capture"
@@ -31,7 +31,7 @@ def lines(started_at: datetime, packets: Iterable[Packet]) -> Iterator[str]:
     """The lines of a capture, each with its line feed."""
     yield json.dumps({_KEY: _VERSION, "started_at": started_at.isoformat()}) + "\n"
     for packet in packets:
-        yield json.dumps(to_record(packet), ensure_ascii=False) + "\n"
+        yield to_json(packet) + "\n"
 
 
 def read(file: BinaryIO, name: str) -> Capture:
@@ -41,11 +41,14 @@ def read(file: BinaryIO, name: str) -> Capture:
         CaptureError: the header is broken or of a newer version; while reading packets: a line is broken (named by its
             number).
     """
-    header = _parse(file.readline(_LONGEST_LINE), f"{name}, line 1")
-    if header.get(_KEY) != _VERSION:
+    try:
+        header: dict[str, Any] | None = json.loads(file.readline(_LONGEST_LINE))  # or whatever else stands there
+    except (ValueError, RecursionError) as error:
+        raise CaptureError(f"{name}, line 1: no valid JSON. A capture begins with its header.") from error
+    version = header.get(_KEY) if isinstance(header, dict) else None
+    if not isinstance(header, dict) or version != _VERSION:
         raise CaptureError(
-            f"{name} is a capture of version {header.get(_KEY)!r}; this watchlink reads version {_VERSION}. "
-            "Update watchlink."
+            f"{name} is a capture of version {version!r}; this watchlink reads version {_VERSION}. Update watchlink."
         )
     try:
         started_at = datetime.fromisoformat(str(header.get("started_at")))
@@ -58,19 +61,8 @@ def read(file: BinaryIO, name: str) -> Capture:
 
 def _packets(file: BinaryIO, name: str) -> Iterator[Packet]:
     for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 2):
-        where = f"{name}, line {number}"
         try:
-            yield from_record(_parse(line, where))
+            yield from_json(line)
         except ValueError as error:
-            raise CaptureError(f"{where}: {error}. The packets before it were read.") from error
-
-
-def _parse(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        record: Any = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        cut = "" if line.endswith(b"\n") else " (the file was cut off in the middle of this line)"
-        raise CaptureError(f"{where}: no valid JSON{cut}. The packets before it were read.") from error
-    if not isinstance(record, dict):
-        raise CaptureError(f"{where}: not a JSON object. The packets before it were read.")
-    return cast("dict[str, Any]", record)
+            cut = "" if line.endswith(b"\n") else " (the file was cut off in the middle of this line)"
+            raise CaptureError(f"{name}, line {number}: {error}{cut}. The packets before it were read.") from error

@@ -129,7 +129,8 @@ async def scan(*, clock: Clock, seconds: float, enough: int | None = None, radio
                 break
             await clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
     finally:
-        await _within(_DISCONNECT_S, scanner.stop(), late=LinkFault.NO_SERVICE)
+        with contextlib.suppress(LinkError):  # BlueZ now and then refuses to stop; what was heard is heard
+            await _within(_DISCONNECT_S, scanner.stop())
     return sorted(heard.values(), key=lambda found: (found.name, found.device.address))
 
 
@@ -318,10 +319,8 @@ def _fault_of(error: Exception, *, late: LinkFault) -> LinkFault:
             return late
         case PermissionError():
             return LinkFault.NO_PERMISSION
-        case (
-            FileNotFoundError() | ConnectionError() | EOFError()
-        ):  # nobody at the other end of the system's message bus
-            return LinkFault.NO_SERVICE
+        case FileNotFoundError() | ConnectionError() | EOFError():
+            return LinkFault.NO_SERVICE  # nobody is at the other end of the system's message bus
         case _:
             return LinkFault.OTHER
 

@@ -120,9 +120,15 @@ class VirtualAir:
             await sensor.switch_off()
         if self._central is not None:
             await self._central.power_off()
+        for sensor in self._sensors.values():
+            sensor.raise_failure()
 
     def drop(self, name: str) -> None:
-        """Lose the link of the wearable called `name`, as if it went out of reach; it advertises again at once."""
+        """Lose the link of the wearable called `name`, as if it went out of reach; it advertises again at once.
+
+        Raises:
+            KeyError: there is no such wearable.
+        """
         self._room.lose_links(self._sensors[name].address)
 
 
@@ -138,7 +144,6 @@ class _Sensor:
         self._device.on(device.EVENT_CONNECTION, self._on_connection)
         self._free = asyncio.Event()
         self._off = False
-        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def address(self) -> hci.Address:
@@ -156,8 +161,12 @@ class _Sensor:
         await asyncio.wait({self._emitting, self._advertising})
         await self._device.stop_advertising()
         await self._device.power_off()
-        if not self._emitting.cancelled():
-            self._emitting.result()
+
+    def raise_failure(self) -> None:
+        """Raise what ended a task of this sensor, if it was not switching off."""
+        for task in (self._emitting, self._advertising):
+            if not task.cancelled():
+                task.result()
 
     async def _advertise(self) -> None:
         while not self._off:

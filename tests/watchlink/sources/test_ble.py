@@ -1,0 +1,329 @@
+"""Scanning and the Bleak source, on the virtual air; and once on this machine's own Bluetooth, if it has none."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Coroutine, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from firmware_profiles.gatt import BodySensorLocation
+from watchlink.clock import Clock, MachineClock, VirtualClock
+from watchlink.errors import LinkError, LinkFault
+from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification, Packet, Seat
+from watchlink.sources.ble import BleSource, Radio, Wearer, scan
+from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+
+T = TypeVar("T")
+
+SECOND_US = 1_000_000
+NAMES = [f"Wearable {n}" for n in range(8)]
+CONNECTING_THE_SECOND_US = 750_000
+ADDRESS = re.compile(r"(?i)([0-9a-f]{2}[:_-]){5}[0-9a-f]{2}")
+
+
+def fresh_clock() -> VirtualClock:
+    return VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+
+
+def run(clock: Clock, main: Coroutine[Any, Any, T]) -> T:
+    async def and_nothing_left() -> T:
+        result = await main
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return result
+
+    return clock.run(and_nothing_left())
+
+
+def emissions(number: int, *, until_us: int | None = None) -> Iterator[Emission]:
+    """One a second, each wearable at its own moment; the bytes say whose they are and which one."""
+    for n in count():
+        at_us = n * SECOND_US + number * 12_345
+        if until_us is not None and at_us >= until_us:
+            return
+        yield Emission(at_us=at_us, payload=bytes([0x06, 60 + number, n & 0xFF, n >> 8]))
+
+
+def cohort(names: Sequence[str] = NAMES) -> list[VirtualWearable]:
+    return [
+        VirtualWearable(
+            name=name,
+            manufacturer=f"Maker {number}",
+            model=f"Model {number}",
+            firmware=f"{number}.0",
+            battery_percent=50 + number,
+            body_sensor_location=BodySensorLocation.CHEST if number % 2 else None,
+            emissions=emissions(number),
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+async def wearers(clock: Clock, radio: Radio, *, enough: int) -> list[Wearer]:
+    found = await scan(clock=clock, seconds=10, enough=enough, radio=radio)
+    return [Wearer(person=f"person {n}", wearable=f"w{n}", profile="generic", found=one) for n, one in enumerate(found)]
+
+
+async def listen(
+    clock: Clock, air: VirtualAir, *, size: int, until_us: int, dropping: str | None = None
+) -> list[Packet]:
+    """Everything that arrives before `until_us`; the link of `dropping` is lost half-way."""
+    packets: list[Packet] = []
+    async with BleSource(await wearers(clock, air.radio, enough=size), clock=clock, radio=air.radio) as source:
+        async for packet in source:
+            if packet.at_us >= until_us:
+                break
+            if dropping is not None and packet.at_us >= until_us // 2:
+                air.drop(dropping)
+                dropping = None
+            packets.append(packet)
+    return packets
+
+
+def session(*, until_us: int = 20_500_000, dropping: str | None = None) -> list[Packet]:
+    clock = fresh_clock()
+
+    async def main() -> list[Packet]:
+        async with VirtualAir(cohort(), clock=clock) as air:
+            return await listen(clock, air, size=8, until_us=until_us, dropping=dropping)
+
+    return run(clock, main())
+
+
+def of(packets: Sequence[Packet], kind: type[T], wearable: str) -> list[T]:
+    return [packet for packet in packets if isinstance(packet, kind) and getattr(packet, "wearable", None) == wearable]
+
+
+def test_scanning_finds_all_by_name_in_order() -> None:
+    clock = fresh_clock()
+    mixed = NAMES[::2] + NAMES[1::2]
+
+    async def main() -> None:
+        async with VirtualAir(cohort(mixed), clock=clock) as air:
+            found = await scan(clock=clock, seconds=10, radio=air.radio)
+            assert clock.now_us() == 10 * SECOND_US
+            assert [one.name for one in found] == NAMES
+            assert all(one.rssi_dbm < 0 for one in found)
+            assert not ADDRESS.search(repr(found))
+
+    run(clock, main())
+
+
+def test_scanning_stops_once_enough_are_heard() -> None:
+    clock = fresh_clock()
+
+    async def main() -> None:
+        async with VirtualAir(cohort(), clock=clock) as air:
+            assert len(await scan(clock=clock, seconds=10, enough=8, radio=air.radio)) == 8
+            assert clock.now_us() < SECOND_US
+
+    run(clock, main())
+
+
+def test_an_empty_air_is_an_empty_list() -> None:
+    clock = fresh_clock()
+
+    async def main() -> None:
+        async with VirtualAir([], clock=clock) as air:
+            assert await scan(clock=clock, seconds=3, radio=air.radio) == []
+
+    run(clock, main())
+
+
+def test_seats_come_first() -> None:
+    packets = session()
+    assert [packet.person for packet in packets[:8] if isinstance(packet, Seat)] == [f"person {n}" for n in range(8)]
+    assert not any(isinstance(packet, Seat) for packet in packets[8:])
+
+
+def test_every_value_after_subscribing_arrives_in_order_with_its_owner() -> None:
+    until_us = 20_500_000
+    packets = session(until_us=until_us)
+    assert [packet.at_us for packet in packets] == sorted(packet.at_us for packet in packets)
+    for number in range(8):
+        wearable = f"w{number}"
+        connecting, subscribed = of(packets, LinkChange, wearable)
+        assert (connecting.state, subscribed.state) == (LinkState.CONNECTING, LinkState.SUBSCRIBED)
+        arrived = [(packet.at_us, packet.payload) for packet in of(packets, Notification, wearable)]
+        assert arrived == [
+            (emission.at_us, emission.payload)
+            for emission in emissions(number, until_us=until_us)
+            if emission.at_us > subscribed.at_us
+        ]
+        assert len(arrived) >= 17
+
+
+def test_values_flow_while_others_still_connect() -> None:
+    packets = session()
+    last_subscribed = max(p.at_us for p in packets if isinstance(p, LinkChange))
+    assert any(packet.at_us < last_subscribed for packet in of(packets, Notification, "w0"))
+
+
+def test_reads_give_the_wearables_bytes_and_what_is_absent_is_left_out() -> None:
+    packets = session()
+    for number in range(8):
+        read = {packet.attribute: packet.payload for packet in of(packets, AttributeRead, f"w{number}")}
+        expected = {
+            Attribute.BATTERY_LEVEL: bytes([50 + number]),
+            Attribute.MANUFACTURER_NAME: f"Maker {number}".encode(),
+            Attribute.MODEL_NUMBER: f"Model {number}".encode(),
+            Attribute.FIRMWARE_REVISION: f"{number}.0".encode(),
+        }
+        if number % 2:
+            expected[Attribute.BODY_SENSOR_LOCATION] = b"\x01"
+        assert read == expected
+
+
+def test_the_same_run_gives_the_same_packets() -> None:
+    assert session() == session()
+
+
+def test_a_lost_wearable_is_said_and_the_others_go_on() -> None:
+    packets = session(dropping="Wearable 3")
+    lost = of(packets, LinkChange, "w3")[-1]
+    assert lost.state is LinkState.LOST
+    assert lost.reason
+    assert not ADDRESS.search(lost.reason)
+    assert max(packet.at_us for packet in of(packets, Notification, "w3")) < lost.at_us
+    undisturbed = session()
+    for number in (0, 1, 2, 4, 5, 6, 7):
+        assert of(packets, Notification, f"w{number}") == of(undisturbed, Notification, f"w{number}")
+
+
+@pytest.mark.parametrize("steps", [*range(16), *range(16, 150, 6)])
+def test_a_link_that_is_lost_while_it_comes_about_does_not_hurt_the_others(steps: int) -> None:
+    clock = fresh_clock()
+
+    async def main() -> list[Packet]:
+        async with VirtualAir(cohort(NAMES[:3]), clock=clock) as air:
+            listening = asyncio.create_task(listen(clock, air, size=3, until_us=10 * SECOND_US))
+            await clock.sleep_until_us(CONNECTING_THE_SECOND_US)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            air.drop(NAMES[1])
+            packets = await listening
+            found = await scan(clock=clock, seconds=10, enough=3, radio=air.radio)
+            assert [one.name for one in found] == NAMES[:3]  # it advertises again
+            return packets
+
+    packets = run(clock, main())
+    states = [change.state for change in of(packets, LinkChange, "w1")]
+    assert states.count(LinkState.LOST) <= 1
+    assert states[-1] is (LinkState.LOST if LinkState.LOST in states else LinkState.SUBSCRIBED)
+    for wearable in ("w0", "w2"):
+        assert of(packets, LinkChange, wearable)[-1].state is LinkState.SUBSCRIBED
+        assert len(of(packets, Notification, wearable)) >= 8
+
+
+def test_a_wearable_that_another_program_holds_does_not_hurt_the_next() -> None:
+    clock = fresh_clock()
+
+    async def main() -> list[Packet]:
+        packets: list[Packet] = []
+        async with VirtualAir(cohort(NAMES[:3]), clock=clock) as air:
+            trio = await wearers(clock, air.radio, enough=3)
+            async with BleSource(trio[:1], clock=clock, radio=air.radio) as other:
+                await clock.sleep_until_us(2 * SECOND_US)
+                async with BleSource(trio, clock=clock, radio=air.radio) as source:
+                    async for packet in source:
+                        packets.append(packet)
+                        if packet.at_us > 30 * SECOND_US:
+                            break
+                held = [await anext(other) for _ in range(40)]
+        assert len(of(held, Notification, "w0")) > 20  # and whoever holds it was not disturbed either
+        return packets
+
+    packets = run(clock, main())
+    connecting, lost = of(packets, LinkChange, "w0")
+    assert (connecting.state, lost.state) == (LinkState.CONNECTING, LinkState.LOST)
+    assert "not in reach" in lost.reason
+    for wearable in ("w1", "w2"):
+        assert of(packets, LinkChange, wearable)[-1].state is LinkState.SUBSCRIBED
+        assert of(packets, Notification, wearable)
+
+
+def test_iterating_ends_when_every_link_is_lost() -> None:
+    clock = fresh_clock()
+
+    async def main() -> list[Packet]:
+        async with (
+            VirtualAir(cohort(NAMES[:2]), clock=clock) as air,
+            BleSource(await wearers(clock, air.radio, enough=2), clock=clock, radio=air.radio) as source,
+        ):
+            packets: list[Packet] = []
+            async for packet in source:
+                packets.append(packet)
+                if isinstance(packet, Notification) and packet.at_us > 5 * SECOND_US:
+                    for name in NAMES[:2]:
+                        air.drop(name)
+            assert [packet async for packet in source] == []
+            return packets
+
+    assert [packet.state for packet in run(clock, main())[-2:] if isinstance(packet, LinkChange)] == [
+        LinkState.LOST
+    ] * 2
+
+
+def test_leaving_is_no_loss() -> None:
+    clock = fresh_clock()
+
+    async def main() -> list[Packet]:
+        async with VirtualAir(cohort(NAMES[:2]), clock=clock) as air:
+            worn = await wearers(clock, air.radio, enough=2)
+            async with BleSource(worn, clock=clock, radio=air.radio) as source:
+                await clock.sleep_until_us(5 * SECOND_US)
+            return [packet async for packet in source]
+
+    packets = run(clock, main())
+    assert of(packets, Notification, "w1")
+    assert not [packet for packet in packets if isinstance(packet, LinkChange) and packet.state is LinkState.LOST]
+
+
+def test_nobody_wears_anything() -> None:
+    clock = fresh_clock()
+
+    async def main() -> list[Packet]:
+        async with VirtualAir([], clock=clock) as air, BleSource([], clock=clock, radio=air.radio) as source:
+            return [packet async for packet in source]
+
+    assert run(clock, main()) == []
+
+
+@pytest.mark.parametrize("at_us", [0, 250_000, 500_000, 750_000, 1_000_000, 5_000_000])
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
+def test_cancelling_at_any_moment_leaves_nothing_behind(at_us: int, steps: int) -> None:
+    clock = fresh_clock()
+
+    async def main() -> None:
+        async with VirtualAir(cohort(NAMES[:3]), clock=clock) as air:
+            listening = asyncio.create_task(listen(clock, air, size=3, until_us=60 * SECOND_US))
+            await clock.sleep_until_us(at_us)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            listening.cancel()
+            await asyncio.wait({listening})
+            assert listening.cancelled()
+            found = await scan(clock=clock, seconds=10, enough=3, radio=air.radio)
+            assert [one.name for one in found] == NAMES[:3]
+
+    run(clock, main())
+
+
+def has_bluetooth() -> bool:
+    return sys.platform != "linux" or any(Path("/sys/class/bluetooth").glob("*"))
+
+
+@pytest.mark.skipif(has_bluetooth(), reason="this machine may have Bluetooth; scanning would reach real wearables")
+def test_a_machine_without_bluetooth_says_so_in_words() -> None:
+    clock = MachineClock()
+    with pytest.raises(LinkError) as error:
+        run(clock, scan(clock=clock, seconds=1))
+    assert error.value.fault in (LinkFault.NO_ADAPTER, LinkFault.NO_SERVICE, LinkFault.NO_PERMISSION)
+    assert "Bluetooth" in str(error.value)
+    assert "`" in str(error.value)  # a command to try
