@@ -204,8 +204,9 @@ class Archive:
             raise self._error("cannot be read", error) from error
 
     def _prepare(self) -> None:
-        ours = self._pragma("application_id") == _APPLICATION_ID
-        if not ours and self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        # In this order: another program may make the archive between the two questions.
+        made = bool(self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+        if made and self._pragma("application_id") != _APPLICATION_ID:
             raise ArchiveError(
                 f"{self._path} is the database of another program, no watchlink archive. "
                 "Choose another file with --archive."

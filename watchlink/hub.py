@@ -55,7 +55,7 @@ async def run_session(
     try:
         async with limit, source:
             async for packet in source:
-                if until_us is not None and packet.at_us >= until_us:
+                if until_us is not None and packet.at_us > until_us:
                     break
                 session.take(packet)
     except TimeoutError:
