@@ -57,6 +57,7 @@ _MAX_INTEGER: Final = 2**63 - 1
 _COMMIT_S: Final = 0.5
 _RETRY_S: Final = 2.0
 _BUSY_S: Final = 5.0
+_TURNS: Final = 20
 # A recorder says that it is alive at each commit; one that has not for this long is gone.
 _ALIVE: Final = timedelta(seconds=10)
 
@@ -218,10 +219,23 @@ class Archive:
                 f"{_VERSION}). Update watchlink, or choose another archive with --archive."
             )
         self._database.execute("PRAGMA foreign_keys = ON")
-        self._database.execute("PRAGMA journal_mode = WAL")
+        self._use_write_ahead_log()
         self._database.execute("PRAGMA synchronous = FULL")
         if version == 0:
             self._make_schema()
+
+    def _use_write_ahead_log(self) -> None:
+        # While another program makes the same archive this is refused at once instead of waiting; a transaction does
+        # wait for its turn, so we take one and ask again.
+        for _ in range(_TURNS):
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.execute("COMMIT")
+            else:
+                return
+        self._database.execute("PRAGMA journal_mode = WAL")
 
     def _make_schema(self) -> None:
         self._database.execute("BEGIN IMMEDIATE")

@@ -21,7 +21,6 @@ class LinkState(StrEnum):
     CONNECTING = "connecting"
     SUBSCRIBED = "subscribed"
     LOST = "lost"
-    ENDED = "ended"
 
 
 class Attribute(StrEnum):
