@@ -45,6 +45,7 @@ class ArtefactStage:
         """Start with no history."""
         self._difference_scale = _QuartileScale()
         self._median_scale = _QuartileScale()
+        self._last_s = float("-inf")
         self._start_chain()
 
     def push(self, beat: Beat) -> tuple[CleanBeat, ...]:
@@ -118,6 +119,8 @@ class ArtefactStage:
         ):
             return BeatLabel.ECTOPIC
         label = self._long_or_short(n, median_ms=median_ms, deviates=deviates, threshold_ms=threshold_ms)
+        if label is BeatLabel.EXTRA:
+            self._marked[n + 1] = BeatLabel.NORMAL  # the other part of the same interval
         if label is BeatLabel.NORMAL and abs(d) > 1 and abs(d_after) < abs(d_after_next) and n + 1 < len(beats):
             after = self._long_or_short(n + 1, median_ms=median_ms, deviates=False, threshold_ms=threshold_ms)
             if after is not BeatLabel.NORMAL:
@@ -152,7 +155,7 @@ class ArtefactStage:
         if label is BeatLabel.MISSED:
             self._close_run(following=None)
             half_ms = _on_grid(beat.rr_ms / 2)
-            middle_s = beat.at_s - (beat.rr_ms - half_ms) / 1000
+            middle_s = (self._begin_s(beat.at_s, beat.rr_ms) + beat.at_s) / 2
             self._put(middle_s, half_ms, label, corrected=True, gap_before=beat.gap_before)
             self._put(beat.at_s, beat.rr_ms - half_ms, label, corrected=True)
             return
@@ -171,15 +174,20 @@ class ArtefactStage:
         intervals = [*self._run, (following, BeatLabel.NORMAL)]
         kept = [(beat, label) for beat, label in intervals if label is not BeatLabel.EXTRA]
         total_ms = sum(beat.rr_ms for beat, _ in intervals)
-        begin_s = following.at_s - total_ms / 1000
+        begin_s = self._begin_s(following.at_s, total_ms)
         done_ms = 0.0
         for index, (_, label) in enumerate(kept, 1):
             until_ms = _on_grid(total_ms * index / len(kept))
             shown = label if label is not BeatLabel.NORMAL else self._run[-1][1]
             gap_before = index == 1 and intervals[0][0].gap_before
-            self._put(begin_s + until_ms / 1000, until_ms - done_ms, shown, corrected=True, gap_before=gap_before)
+            at_s = begin_s + (following.at_s - begin_s) * until_ms / total_ms
+            self._put(at_s, until_ms - done_ms, shown, corrected=True, gap_before=gap_before)
             done_ms = until_ms
         self._run.clear()
+
+    def _begin_s(self, end_s: float, total_ms: float) -> float:
+        """When intervals that end at `end_s` began, never before the last beat put out."""
+        return max(self._last_s, end_s - total_ms / 1000)
 
     def _give_up_run(self) -> None:
         """Put a run out as it was sent: flagged by its labels, not mended."""
@@ -190,6 +198,7 @@ class ArtefactStage:
     def _put(
         self, at_s: float, nn_ms: float, label: BeatLabel, *, corrected: bool = False, gap_before: bool = False
     ) -> None:
+        self._last_s = at_s
         self._ready.append(CleanBeat(at_s=at_s, nn_ms=nn_ms, label=label, corrected=corrected, gap_before=gap_before))
 
 
