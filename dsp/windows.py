@@ -86,9 +86,15 @@ class HrvWindow:
                 self._beats -= 1
                 self._sum -= nn
                 self._sum_of_squares -= nn * nn
-            if difference is not None:
-                self._pairs -= 1
-                self._sum_of_squared_differences -= difference * difference
+            self._forget_difference(difference)
+            at_s, nn, difference = rows[0]  # the oldest that stays has lost its neighbour
+            self._forget_difference(difference)
+            rows[0] = (at_s, nn, None)
+
+    def _forget_difference(self, difference: int | None) -> None:
+        if difference is not None:
+            self._pairs -= 1
+            self._sum_of_squared_differences -= difference * difference
 
     def _metrics(self, at_s: float) -> HrvMetrics:
         beats, total = self._beats, self._sum
@@ -104,6 +110,6 @@ class HrvWindow:
             sdnn_ms=sdnn_ms,
             beats=beats,
             pairs=self._pairs,
-            covered_s=total / (1000 * GRID_PER_MS),
+            covered_s=min(self._window_s, total / (1000 * GRID_PER_MS)),
             corrected_pct=100 * (len(self._rows) - beats) / len(self._rows),
         )

@@ -15,7 +15,7 @@ from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from firmware_profiles.gatt import BodySensorLocation
 
@@ -156,11 +156,19 @@ def parse_profiles(text: str, *, file: str) -> Iterator[Profile]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProfileFault(f"{file}: {error}") from error
-    maker = document.get("maker")
-    if not isinstance(maker, str):
+    maker = document.pop("maker", None)
+    if not isinstance(maker, str) or not maker:
         raise ProfileFault(f"{file}: maker is missing or not a text")
-    for table in document.get("wearable", []):
-        yield _Table(table, where=f"{file}: {table.get('id', 'a wearable without id')}").profile(maker)
+    wearables: list[Any] | None = document.pop("wearable", None)  # or whatever else stands there
+    if not isinstance(wearables, list) or not wearables:
+        raise ProfileFault(f"{file}: wearable is missing or no list: write [[wearable]] above each one's keys")
+    if document:
+        raise ProfileFault(f"{file}: {next(iter(document))} is not known")
+    for table in wearables:
+        if not isinstance(table, dict):
+            raise ProfileFault(f"{file}: wearable is no table: write [[wearable]] above each one's keys")
+        fields = cast("dict[str, Any]", table)
+        yield _Table(fields, where=f"{file}: {fields.get('id', 'a wearable without id')}").profile(maker)
 
 
 class _Table:
@@ -216,7 +224,9 @@ class _Table:
 
     def _take(self, key: str, kind: type[Any], *, default: Any = None) -> Any:
         value = self._left.pop(key, default)
-        if not isinstance(value, kind):
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise self._fault(key, "is missing" if value is None else f"must be a {kind.__name__}, is {value!r}")
         return value
 
@@ -240,13 +250,19 @@ class _Table:
             raise table._fault("status", f"must be one of {', '.join(FactStatus)}") from error
         facts[key] = Fact(
             value=value,
-            source=table._take("source", str),
+            source=table._source(),
             status=status,
             checked_on=table._take("checked_on", date),
         )
         if table._left:
             raise table._fault(next(iter(table._left)), "is not known")
         return value
+
+    def _source(self) -> str:
+        source: str = self._take("source", str)
+        if not source.strip():
+            raise self._fault("source", "is empty: say where the fact is from")
+        return source
 
     def _fault(self, key: str, reason: str) -> ProfileFault:
         return ProfileFault(f"{self._where}: {key} {reason}")

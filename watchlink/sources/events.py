@@ -30,7 +30,10 @@ class TypedMarks:
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
-        """Begin to read."""
+        """Begin to read. Half a letter that somebody rubbed out must not end the reading, so it is replaced."""
+        reconfigure = getattr(self._lines, "reconfigure", None)  # a console has it, a StringIO does not need it
+        if reconfigure is not None:
+            reconfigure(errors="replace")
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(loop,), daemon=True, name="typed marks").start()
         return self

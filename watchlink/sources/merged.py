@@ -19,6 +19,7 @@ class MergedSource:
         """Read all of `sources` at once."""
         self._sources = sources
         self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
         self._queue: asyncio.Queue[Packet | None] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
@@ -26,33 +27,29 @@ class MergedSource:
         async with AsyncExitStack() as stack:
             for source in self._sources:
                 await stack.enter_async_context(source)
+            stack.push_async_callback(self._stop_reading)
             self._stack = stack.pop_all()
+        self._tasks = [asyncio.create_task(self._read(source)) for source in self._sources]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give all sources back, the last opened first."""
+        """Stop reading and give all sources back, the last opened first."""
         await self._stack.__aexit__(kind, error, traceback)
 
     async def __aiter__(self) -> AsyncIterator[Packet]:
         """Packets of all sources."""
-        tasks = [asyncio.create_task(self._read(source)) for source in self._sources]
-        running = len(tasks)
-        try:
-            while running:
-                packet = await self._queue.get()
-                if packet is None:
-                    running -= 1
-                    for task in tasks:
-                        if task.done():
-                            task.result()
-                else:
-                    yield packet
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        running = len(self._tasks)
+        while running:
+            packet = await self._queue.get()
+            if packet is not None:
+                yield packet
+                continue
+            running -= 1
+            for task in self._tasks:
+                if task.done():
+                    task.result()
 
     async def _read(self, source: Source) -> None:
         try:
@@ -60,3 +57,8 @@ class MergedSource:
                 self._queue.put_nowait(packet)
         finally:
             self._queue.put_nowait(None)
+
+    async def _stop_reading(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
