@@ -32,8 +32,15 @@ _MEDIAN_LIMIT: Final = 3.0
 # With coarse timestamps or a very even heart the quartiles go to zero and everything becomes an artefact. No interval
 # that differs by less than this many milliseconds is one.
 _SCALE_FLOOR_MS: Final = 40.0
+# The quartiles of a few differences are those of an artefact among them. Until so many are known, a change by a fifth
+# (the rule of Malik et al., Eur. Heart J. 10(12), 1989) is enough.
+_SCALE_KNOWN_BEATS: Final = 30
+_SUSPICIOUS_SHARE: Final = 0.2
 # A longer run of bad intervals has no trustworthy beats at its ends to interpolate between: it is flagged, not mended.
 _LONGEST_RUN_BEATS: Final = 6
+
+# A sensor that misses a beat sends the sum of two intervals, and so on; of more nobody knows how many they were.
+_MOST_MISSED: Final = 3
 
 _DISPLACED: Final = frozenset({BeatLabel.ECTOPIC, BeatLabel.LONG, BeatLabel.SHORT})
 
@@ -46,6 +53,7 @@ class ArtefactStage:
         self._difference_scale = _QuartileScale()
         self._median_scale = _QuartileScale()
         self._last_s = float("-inf")
+        self._median_ms = 0.0  # around the beat that was judged last
         self._start_chain()
 
     def push(self, beat: Beat) -> tuple[CleanBeat, ...]:
@@ -101,7 +109,7 @@ class ArtefactStage:
         """The label of beat n, by the paper's order of rules; may also mark beat n + 1."""
         beats = self._beats
         around_ms = sorted(beat.rr_ms for beat in beats[max(0, n - LAG_BEATS) : n + LAG_BEATS + 1])
-        median_ms = around_ms[len(around_ms) // 2]
+        median_ms = self._median_ms = around_ms[len(around_ms) // 2]
         deviation_ms = beats[n].rr_ms - median_ms
         if deviation_ms < 0:
             deviation_ms *= 2  # a short interval deviates by less than a long one for the same fault
@@ -109,6 +117,8 @@ class ArtefactStage:
         if n in self._marked:
             return self._marked.pop(n)
         threshold_ms = self._difference_scale.threshold_ms
+        if len(self._difference_scale) < _SCALE_KNOWN_BEATS:
+            threshold_ms = min(threshold_ms, max(_SCALE_FLOOR_MS, _SUSPICIOUS_SHARE * median_ms))
         d = self._differences_ms[n] / threshold_ms
         deviates = abs(deviation_ms) > _MEDIAN_LIMIT * self._median_scale.threshold_ms
         if abs(d) <= 1 and not deviates:
@@ -137,7 +147,8 @@ class ArtefactStage:
         near_ms = self._median_scale.threshold_ms
         if short and n + 1 < len(self._beats) and abs(rr_ms + self._beats[n + 1].rr_ms - median_ms) < near_ms:
             return BeatLabel.EXTRA
-        if (long or rr_ms > median_ms) and abs(rr_ms / 2 - median_ms) < near_ms:
+        whole = _whole_intervals(rr_ms, median_ms)
+        if (long or rr_ms > median_ms) and whole <= _MOST_MISSED + 1 and abs(rr_ms / whole - median_ms) < near_ms:
             return BeatLabel.MISSED
         return BeatLabel.LONG if rr_ms > median_ms else BeatLabel.SHORT
 
@@ -154,10 +165,8 @@ class ArtefactStage:
             return
         if label is BeatLabel.MISSED:
             self._close_run(following=None)
-            half_ms = _on_grid(beat.rr_ms / 2)
-            middle_s = (self._begin_s(beat.at_s, beat.rr_ms) + beat.at_s) / 2
-            self._put(middle_s, half_ms, label, corrected=True, gap_before=beat.gap_before)
-            self._put(beat.at_s, beat.rr_ms - half_ms, label, corrected=True)
+            labels = [BeatLabel.MISSED] * _whole_intervals(beat.rr_ms, self._median_ms)
+            self._space_evenly(labels, total_ms=beat.rr_ms, end_s=beat.at_s, gap_before=beat.gap_before)
             return
         if self._run:
             self._close_run(following=beat)
@@ -171,23 +180,23 @@ class ArtefactStage:
         if following is None:
             self._give_up_run()
             return
-        intervals = [*self._run, (following, BeatLabel.NORMAL)]
-        kept = [(beat, label) for beat, label in intervals if label is not BeatLabel.EXTRA]
-        total_ms = sum(beat.rr_ms for beat, _ in intervals)
-        begin_s = self._begin_s(following.at_s, total_ms)
-        done_ms = 0.0
-        for index, (_, label) in enumerate(kept, 1):
-            until_ms = _on_grid(total_ms * index / len(kept))
-            shown = label if label is not BeatLabel.NORMAL else self._run[-1][1]
-            gap_before = index == 1 and intervals[0][0].gap_before
-            at_s = begin_s + (following.at_s - begin_s) * until_ms / total_ms
-            self._put(at_s, until_ms - done_ms, shown, corrected=True, gap_before=gap_before)
-            done_ms = until_ms
+        last = self._run[-1][1]  # the normal beat that ends the run stands on a moved one: it shares its label
+        labels = [label for _, label in self._run if label is not BeatLabel.EXTRA]
+        total_ms = sum(beat.rr_ms for beat, _ in self._run) + following.rr_ms
+        gap_before = self._run[0][0].gap_before
         self._run.clear()
+        self._space_evenly([*labels, last], total_ms=total_ms, end_s=following.at_s, gap_before=gap_before)
 
-    def _begin_s(self, end_s: float, total_ms: float) -> float:
-        """When intervals that end at `end_s` began, never before the last beat put out."""
-        return max(self._last_s, end_s - total_ms / 1000)
+    def _space_evenly(self, labels: list[BeatLabel], *, total_ms: float, end_s: float, gap_before: bool) -> None:
+        """Put out one corrected beat a label, evenly over the `total_ms` that end at `end_s`."""
+        # Never before the last beat put out, whatever timing made of the times.
+        begin_s = max(self._last_s, end_s - total_ms / 1000)
+        done_ms = 0.0
+        for index, label in enumerate(labels, 1):
+            until_ms = _on_grid(total_ms * index / len(labels))
+            at_s = begin_s + (end_s - begin_s) * until_ms / total_ms
+            self._put(at_s, until_ms - done_ms, label, corrected=True, gap_before=gap_before and index == 1)
+            done_ms = until_ms
 
     def _give_up_run(self) -> None:
         """Put a run out as it was sent: flagged by its labels, not mended."""
@@ -210,6 +219,9 @@ class _QuartileScale:
         self._ordered: list[float] = []
         self.threshold_ms = _SCALE_FLOOR_MS
 
+    def __len__(self) -> int:
+        return len(self._ordered)
+
     def add(self, value_ms: float) -> None:
         if len(self._recent) == _SCALE_BEATS:
             oldest = self._recent.popleft()
@@ -226,6 +238,11 @@ class _QuartileScale:
         if below + 1 >= len(self._ordered):
             return self._ordered[below]
         return self._ordered[below] + (self._ordered[below + 1] - self._ordered[below]) * (position - below)
+
+
+def _whole_intervals(rr_ms: float, median_ms: float) -> int:
+    """How many usual intervals a long one is likely to be the sum of; at least 2."""
+    return max(2, round(rr_ms / median_ms))
 
 
 def _on_grid(ms: float) -> float:

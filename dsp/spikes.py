@@ -135,8 +135,11 @@ class SpikeDetector:
             self._armed = False  # a heart still high from movement has to come down before a rise is a rise
         high = rise_bpm >= _DETECT_BPM and rise_bpm >= _DETECT_SPREADS * usual.spread_bpm
         self._high_samples = self._high_samples + 1 if high and counts else 0
-        if self._high_samples >= _DETECT_SAMPLES and self._armed and sample.at_s >= self._rest_until_s:
-            out.append(self._detect(usual, rise_bpm))
+        if self._high_samples >= _DETECT_SAMPLES and self._armed:
+            if sample.at_s < self._rest_until_s:
+                self._armed = False  # a rise that begins while the detector rests belongs to the one before
+            else:
+                out.append(self._detect(usual, rise_bpm))
         return tuple(out)
 
     def flush(self) -> tuple[Spike, ...]:

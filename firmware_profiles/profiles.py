@@ -160,10 +160,10 @@ def parse_profiles(text: str, *, file: str) -> Iterator[Profile]:
     if not isinstance(maker, str) or not maker:
         raise ProfileFault(f"{file}: maker is missing or not a text")
     wearables: list[Any] | None = document.pop("wearable", None)  # or whatever else stands there
-    if not isinstance(wearables, list) or not wearables:
-        raise ProfileFault(f"{file}: wearable is missing or no list: write [[wearable]] above each one's keys")
     if document:
         raise ProfileFault(f"{file}: {next(iter(document))} is not known")
+    if not isinstance(wearables, list) or not wearables:
+        raise ProfileFault(f"{file}: wearable is missing or no list: write [[wearable]] above each one's keys")
     for table in wearables:
         if not isinstance(table, dict):
             raise ProfileFault(f"{file}: wearable is no table: write [[wearable]] above each one's keys")

@@ -31,8 +31,8 @@ class Association:
     Attributes:
         event: the event.
         lag_s: onset of the spike minus time of the event, -2..30 s.
-        by_luck: chance that some event concerning this person would be this close before an onset that has nothing to
-            do with any, 0..1.
+        by_luck: chance that some event concerning this person would be at least as near to an onset that has nothing
+            to do with any, 0..1.
     """
 
     event: SessionEvent
@@ -64,6 +64,7 @@ def associate(
     for event in own:
         lag_s = onset_s - event.at_us / _US_PER_S
         if _EARLIEST_S <= lag_s <= _LATEST_S:
-            by_luck = 1 - exp(-rate_per_s * (lag_s - _EARLIEST_S))
+            as_near_s = min(abs(lag_s), -_EARLIEST_S) + min(abs(lag_s), _LATEST_S)
+            by_luck = 1 - exp(-rate_per_s * as_near_s)
             found.append(Association(event=event, lag_s=lag_s, by_luck=by_luck))
     return tuple(sorted(found, key=lambda association: (association.by_luck, association.event.at_us)))

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 
 class LinkState(StrEnum):
@@ -95,6 +95,7 @@ class SessionEvent:
 
 
 Packet: TypeAlias = Seat | Notification | AttributeRead | LinkChange | SessionEvent
+E = TypeVar("E", bound=StrEnum)
 Record: TypeAlias = Mapping[str, str | int | None]
 
 _KINDS: Final[Mapping[type[Packet], str]] = {
@@ -161,12 +162,12 @@ def from_record(record: Record) -> Packet:
         case "notification":
             return Notification(at_us=at_us, wearable=_text(record, "wearable"), payload=_octets(record))
         case "attribute":
-            attribute = Attribute(_text(record, "attribute"))
+            attribute = _choice(record, "attribute", Attribute)
             return AttributeRead(
                 at_us=at_us, wearable=_text(record, "wearable"), attribute=attribute, payload=_octets(record)
             )
         case "link":
-            state = LinkState(_text(record, "state"))
+            state = _choice(record, "state", LinkState)
             return LinkChange(
                 at_us=at_us, wearable=_text(record, "wearable"), state=state, reason=_text(record, "reason")
             )
@@ -181,7 +182,7 @@ def from_record(record: Record) -> Packet:
             person = None if record.get("person") is None else _text(record, "person")
             return SessionEvent(
                 at_us=at_us,
-                kind=EventKind(_text(record, "kind")),
+                kind=_choice(record, "kind", EventKind),
                 label=_text(record, "label"),
                 person=person,
                 note=_text(record, "note"),
@@ -195,6 +196,14 @@ def _text(record: Record, key: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{key} is not a text")
     return value
+
+
+def _choice(record: Record, key: str, choices: type[E]) -> E:
+    text = _text(record, key)
+    try:
+        return choices(text)
+    except ValueError as error:
+        raise ValueError(f"{key} {text!r} is none of {', '.join(choices)}") from error
 
 
 def _octets(record: Record) -> bytes:

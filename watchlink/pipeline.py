@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from dsp import ArtefactStage, CleanBeat, HeartRateSample, HeartRateTrace, HrvWindow, SpikeDetector, SpikeStart
+from dsp import (
+    ArtefactStage,
+    BeatLabel,
+    CleanBeat,
+    HeartRateSample,
+    HeartRateTrace,
+    HrvWindow,
+    SpikeDetector,
+    SpikeStart,
+)
 from firmware_profiles.gatt import decode_battery_level, decode_body_sensor_location
 from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, MalformedMeasurement, decode
 from firmware_profiles.profiles import Profile, RrAvailability, Sensing
@@ -57,19 +66,26 @@ class Pipeline:
         self._phase = Phase.UNKNOWN
         self._speaking = False
         self._absent_reason = ""
-        self._wear(profile)
+        self._readable_since_s = float("-inf")
+        self._wear(profile, after_s=float("-inf"))
 
     def change_wearable(self, profile: Profile) -> tuple[Reading, ...]:
         """The person now wears something else: the chain of beats ends, what is usual for the person stays."""
         readings = self._clean_all(self._artefacts.flush())
-        self._wear(profile)
+        self._wear(profile, after_s=self._timer.last_beat_s)
         self._timer.break_chain()
         return tuple(readings)
 
     def enter(self, phase: Phase, *, speaking: bool) -> None:
         """From now on the session is in `phase`, and this person speaks or does not."""
+        was_readable = not self._unreadable_because()
         self._phase = phase
         self._speaking = speaking
+        if not was_readable and not self._unreadable_because():
+            # A window that reaches back into talk or movement is as unreadable as they are: begin a new one, and keep
+            # the beats out that happened before but come out of the artefact stage later.
+            self._window = HrvWindow()
+            self._readable_since_s = 0.0 if self._last is None else self._last.at_us / _US_PER_S
 
     def push(self, packet: Notification | AttributeRead | LinkChange) -> tuple[Reading, ...]:
         """Take one packet of this person's wearable; return the readings that it completes."""
@@ -99,12 +115,13 @@ class Pipeline:
         readings += [SpikeEnded(person=self._person, spike=spike) for spike in self._spikes.flush()]
         return tuple(readings)
 
-    def _wear(self, profile: Profile) -> None:
+    def _wear(self, profile: Profile, *, after_s: float) -> None:
         self._profile = profile
-        self._timer = BeatTimer(min_rr_ms=profile.min_rr_ms)
+        self._timer = BeatTimer(min_rr_ms=profile.min_rr_ms, after_s=after_s)
         self._artefacts = ArtefactStage()
         self._grade: Grade | None = None
         self._reports_without_rr = 0
+        self._rate_until_s = float("-inf")
         self._last: Notification | None = None
         self._rate_gap = True
 
@@ -136,7 +153,7 @@ class Pipeline:
             for beat in beats:
                 readings += self._clean_all(self._artefacts.push(beat))
         if self._grade in (Grade.PULSE, Grade.RATE):
-            readings += self._reported_rate(packet.at_us, measurement.heart_rate_bpm, last)
+            readings += self._reported_rate(packet.at_us, measurement.heart_rate_bpm)
         return tuple(readings)
 
     def _break(self) -> tuple[Reading, ...]:
@@ -150,14 +167,13 @@ class Pipeline:
         if self._profile.rr in (RrAvailability.NO, RrAvailability.UNRELIABLE):
             grade = Grade.RATE
         elif measurement.rr_ticks:
+            self._reports_without_rr = 0
             grade = Grade.BEAT if self._profile.sensing is Sensing.ELECTRICAL else Grade.PULSE
-        elif self._grade is None:
+        else:
             self._reports_without_rr += 1
             if self._reports_without_rr < _REPORTS_WITHOUT_RR:
                 return []
             grade = Grade.RATE
-        else:
-            return []
         if grade is self._grade:
             return []
         self._grade = grade
@@ -166,14 +182,15 @@ class Pipeline:
         readings += self._hrv_absence(at_us / _US_PER_S)
         return readings
 
-    def _reported_rate(self, at_us: int, heart_rate_bpm: int, last: Notification | None) -> list[Reading]:
+    def _reported_rate(self, at_us: int, heart_rate_bpm: int) -> list[Reading]:
         if not 0 < heart_rate_bpm <= _MAX_HEART_RATE_BPM:
             self._rate_gap = True
             return []
         until_s = at_us / _US_PER_S
         since_s = until_s - 1.0
-        gap_before = self._rate_gap or last is None or at_us - last.at_us > _RATE_HOLDS_S * _US_PER_S
+        gap_before = self._rate_gap or until_s - self._rate_until_s > _RATE_HOLDS_S
         self._rate_gap = False
+        self._rate_until_s = until_s
         samples = self._trace.push(
             since_s=since_s, until_s=until_s, heart_rate_bpm=float(heart_rate_bpm), gap_before=gap_before
         )
@@ -192,38 +209,42 @@ class Pipeline:
                     gap_before=beat.gap_before,
                 )
             )
-            metrics = self._window.push(beat)
-            absence = self._hrv_absence(beat.at_s)
-            readings += absence
-            if not self._absent_reason:
-                readings.append(HrvReading(person=self._person, metrics=metrics))
+            readings += self._hrv(beat)
             if self._grade is Grade.BEAT:
                 samples = self._trace.push(
                     since_s=beat.at_s - beat.nn_ms / 1000,
                     until_s=beat.at_s,
                     heart_rate_bpm=60_000 / beat.nn_ms,
-                    clean=not beat.corrected,
+                    clean=beat.label is BeatLabel.NORMAL and not beat.corrected,
                     gap_before=beat.gap_before,
                 )
                 readings += self._heart_rate(samples)
         return readings
 
+    def _hrv(self, beat: CleanBeat) -> list[Reading]:
+        absence = self._hrv_absence(beat.at_s)
+        if self._absent_reason or beat.at_s < self._readable_since_s:
+            return absence
+        return [*absence, HrvReading(person=self._person, metrics=self._window.push(beat))]
+
     def _hrv_absence(self, at_s: float) -> list[Reading]:
         """Say once when HRV stops being readable, and why."""
-        reason = ""
-        if self._grade is Grade.RATE:
-            reason = "this wearable sends no usable intervals between beats"
-        elif self._speaking or self._phase is Phase.TALK:
-            reason = "talking makes breathing irregular"
-        elif self._phase is Phase.MOVEMENT:
-            reason = "movement"
-        elif self._grade is Grade.PULSE and self._phase is not Phase.SILENT:
-            reason = "optical intervals hold at rest only"
-        changed = reason != self._absent_reason
-        self._absent_reason = reason
-        if not (changed and reason):
+        before, self._absent_reason = self._absent_reason, self._unreadable_because()
+        if self._absent_reason in ("", before):
             return []
-        return [HrvAbsent(person=self._person, at_s=at_s, reason=reason)]
+        return [HrvAbsent(person=self._person, at_s=at_s, reason=self._absent_reason)]
+
+    def _unreadable_because(self) -> str:
+        """Why there is no HRV at present; empty if there is."""
+        if self._grade is Grade.RATE:
+            return "this wearable sends no usable intervals between beats"
+        if self._speaking or self._phase is Phase.TALK:
+            return "talking makes breathing irregular"
+        if self._phase is Phase.MOVEMENT:
+            return "movement"
+        if self._grade is Grade.PULSE and self._phase is not Phase.SILENT:
+            return "optical intervals hold at rest only"
+        return ""
 
     def _heart_rate(self, samples: tuple[HeartRateSample, ...]) -> list[Reading]:
         readings: list[Reading] = []

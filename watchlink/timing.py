@@ -25,6 +25,8 @@ _ENVELOPE_S: Final = 60.0
 _DELTAS: Final = 9
 # A report later than this many usual periods is one after a missing one.
 _LATE_PERIODS: Final = 1.6
+# No heart that somebody talks with beats more slowly; such a number is a fault of the firmware.
+_MAX_RR_MS: Final = 4000.0
 _US_PER_S: Final = 1_000_000
 
 
@@ -39,14 +41,19 @@ class TimingCounts:
 class BeatTimer:
     """Stage: RR ticks with their arrival in, `Beat` out, at once."""
 
-    def __init__(self, *, min_rr_ms: float) -> None:
-        """Intervals below `min_rr_ms` are no heart beats but firmware faults: counted and left out."""
+    def __init__(self, *, min_rr_ms: float, after_s: float = float("-inf")) -> None:
+        """Intervals below `min_rr_ms` are no heart beats but firmware faults: counted and left out.
+
+        All beats come after `after_s`, where the person's last wearable left off.
+        """
         self._min_rr_ms = min_rr_ms
         self.counts = TimingCounts()
         self._deltas_s: deque[float] = deque(maxlen=_DELTAS)
         self._last_arrival_s: float | None = None
         self._broken = False
-        self._last_beat_s = float("-inf")
+        self._late = False
+        self.last_beat_s = after_s
+        """When the last beat was, on the session's axis."""
         self._start_chain()
 
     def break_chain(self) -> None:
@@ -57,16 +64,17 @@ class BeatTimer:
     def push(self, *, at_us: int, rr_ticks: tuple[int, ...]) -> tuple[Beat, ...]:
         """Take one report (also one without intervals, for its time); return the beats in it."""
         arrival_s = at_us / _US_PER_S
-        late = self._note_arrival(arrival_s)
+        self._late |= self._note_arrival(arrival_s)
         intervals_ms = [ticks * 1000 / RR_TICKS_PER_S for ticks in rr_ticks]
-        plausible_ms = [rr_ms for rr_ms in intervals_ms if rr_ms >= self._min_rr_ms]
+        plausible_ms = [rr_ms for rr_ms in intervals_ms if self._min_rr_ms <= rr_ms <= _MAX_RR_MS and rr_ms > 0]
         self.counts.implausible_rr += len(intervals_ms) - len(plausible_ms)
         if not plausible_ms:
             return ()
         total_s = sum(plausible_ms) / 1000
         newest_s = plausible_ms[-1] / 1000
-        if self._reports and self._breaks(arrival_s - self._chain_s - total_s, newest_s, late=late):
+        if self._reports and self._breaks(arrival_s - self._chain_s - total_s, newest_s, late=self._late):
             self._broken = True
+        self._late = False
         gap_before = self._broken
         if gap_before:
             self._start_chain()
@@ -77,8 +85,8 @@ class BeatTimer:
         for rr_ms in plausible_ms:
             self._chain_s += rr_ms / 1000
             # A better offset may move the chain back; time itself must not go back.
-            at_s = max(offset_s + self._chain_s, self._last_beat_s + rr_ms / 2000)
-            self._last_beat_s = at_s
+            at_s = max(offset_s + self._chain_s, self.last_beat_s + rr_ms / 2000)
+            self.last_beat_s = at_s
             beats.append(Beat(at_s=at_s, rr_ms=rr_ms, gap_before=gap_before))
             self.counts.gaps += gap_before
             gap_before = False

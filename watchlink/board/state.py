@@ -44,8 +44,8 @@ class AgainstUsual(StrEnum):
 
     UNKNOWN = "not known yet"
     USUAL = "usual"
-    BELOW = "below usual"
-    ABOVE = "above usual"
+    BELOW = "below"
+    ABOVE = "above"
     WELL_ABOVE = "well above"
 
 
@@ -138,29 +138,30 @@ class BoardFold:
         """Take a packet or a reading."""
         match item:
             case HeartRateReading():
-                person = self._people[item.person]
+                person = self._person(item.person)
                 person.last = item
                 person.recent.append(item)
                 while person.recent[0].at_s < item.at_s - TREND_S:
                     person.recent.popleft()
             case Measured() | Undecodable() | Duplicate():
-                self._people[item.person].heard_us = item.at_us
-                self._latest_us = item.at_us
+                person = self._person(item.person)
+                person.heard_us = self._latest_us = item.at_us
+                person.link = LinkState.SUBSCRIBED  # whatever was said of the link: here is a report
             case HrvReading():
-                self._people[item.person].rmssd_ms = item.metrics.rmssd_ms
+                self._person(item.person).rmssd_ms = item.metrics.rmssd_ms
             case HrvAbsent():
-                self._people[item.person].rmssd_ms = None
+                self._person(item.person).rmssd_ms = None
             case SpikeStarted():
-                self._people[item.person].rising = True
+                self._person(item.person).rising = True
                 self._spikes += 1
             case SpikeEnded():
-                self._people[item.person].rising = False
+                self._person(item.person).rising = False
             case GradeReading():
-                self._people[item.person].grade = item.grade
+                self._person(item.person).grade = item.grade
             case Battery():
-                self._people[item.person].battery_pct = item.charge_pct
+                self._person(item.person).battery_pct = item.charge_pct
             case Seat():
-                self._sit(item)
+                self._person(item.person).seated_with = item.wearable
             case SessionEvent():
                 self._event(item)
             case LinkChange():
@@ -182,12 +183,9 @@ class BoardFold:
             trouble=self.trouble,
         )
 
-    def _sit(self, seat: Seat) -> None:
-        known = self._people.get(seat.person)
-        if known is None:
-            self._people[seat.person] = _Person(seat.wearable)
-        else:
-            known.seated_with = seat.wearable
+    def _person(self, name: str) -> _Person:
+        """Who is meant; a wearable that nobody was seated with goes by its own name."""
+        return self._people.setdefault(name, _Person(seated_with=name))
 
     def _event(self, event: SessionEvent) -> None:
         self._latest_us = max(self._latest_us, event.at_us)

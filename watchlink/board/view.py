@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -25,10 +24,12 @@ QUIET: Final = "grey58"
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _ASCII_BARS: Final = "_.-=+*%#"
 _TREND_COLUMNS: Final = 8
-_WIDE_TREND_COLUMNS: Final = 20
+_WIDE_TREND_COLUMNS: Final = 14
 # A trend is drawn over at least this many bpm, so that a quiet heart looks quiet.
 _TREND_SPAN_BPM: Final = 16.0
 _WIDE: Final = 100
+# On a narrow screen these may be cut off; together all columns then fit into 80.
+_NARROW_COLUMNS: Final = {"alias": 10, "mark": 13}
 
 _SHAPES: Final = {
     AgainstUsual.UNKNOWN: (" ", " "),
@@ -43,11 +44,14 @@ def render_board(state: BoardState, *, width: int, ascii_only: bool = False) -> 
     """The board for a screen of `width` columns."""
     wide = width >= _WIDE
     table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style=QUIET)
-    for heading in ("#", "alias", "turn", "bpm", "own usual", "last min", "grade", "signal"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading in ("#", "bpm") else "left")
-    if wide:
-        table.add_column("RMSSD", no_wrap=True, justify="right")
-    table.add_column("mark", no_wrap=True)
+    headings = ["#", "alias", "turn", "bpm", "own usual", "last min", "grade", "signal", *(["RMSSD"] if wide else [])]
+    for heading in (*headings, "mark"):
+        table.add_column(
+            heading,
+            no_wrap=True,
+            justify="right" if heading in ("#", "bpm", "RMSSD") else "left",
+            max_width=None if wide else _NARROW_COLUMNS.get(heading),
+        )
     for number, person in enumerate(state.people, 1):
         table.add_row(*_row(number, person, wide=wide, ascii_only=ascii_only))
     return Group(_headline(state), "", table, "", *(_event_line(event) for event in reversed(state.events)))
@@ -80,7 +84,8 @@ def _row(number: int, person: PersonState, *, wide: bool, ascii_only: bool) -> l
     ]
     if wide:
         cells.append(Text("-" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms", style=style))
-    cells.append(Text(person.last_mark, style=style))
+    low = "" if person.battery_pct is None else f"battery {person.battery_pct}%"
+    cells.append(Text(low, style=ORANGE) if low else Text(person.last_mark, style=style))
     return cells
 
 
@@ -96,10 +101,7 @@ def _against_text(person: PersonState, *, ascii_only: bool) -> Text:
 
 def _signal_text(person: PersonState) -> Text:
     if person.signal in (Signal.GOOD, Signal.PATCHY):
-        words = f"{person.signal} {person.clean_pct}%"
-        if person.battery_pct is not None:
-            words += f" bat {person.battery_pct}%"
-        return Text(words, style="" if person.signal is Signal.GOOD else ORANGE)
+        return Text(f"{person.signal} {person.clean_pct}%", style="" if person.signal is Signal.GOOD else ORANGE)
     age = "" if person.age_s is None else f" {person.age_s:.0f} s"
     return Text(f"{person.signal}{age}", style=QUIET)
 
@@ -107,7 +109,7 @@ def _signal_text(person: PersonState) -> Text:
 def _event_line(event: SessionEvent) -> Text:
     what = f"begins: {event.note or event.label}" if event.kind is EventKind.BLOCK else event.label
     who = f" - {event.person}" if event.person else ""
-    return Text.from_markup(f"[{QUIET}]{clock_text(event.at_us / 1_000_000)}[/]  {escape(what + who)}")
+    return Text.assemble((clock_text(event.at_us / 1_000_000), QUIET), "  ", what + who)
 
 
 def sparkline(values: Sequence[float | None], *, columns: int, ascii_only: bool = False) -> str:

@@ -13,7 +13,7 @@ import typer
 
 from watchlink import __version__
 from watchlink.commands.demo import demo
-from watchlink.commands.exits import INTERRUPTED, exit_code
+from watchlink.commands.exits import INTERRUPTED, ends_with_its_reader, exit_code
 from watchlink.commands.live import live
 from watchlink.commands.replay import replay
 from watchlink.commands.scan import scan
@@ -26,10 +26,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.command()(demo)
-app.command()(scan)
-app.command()(live)
-app.command()(replay)
+app.command()(ends_with_its_reader(demo))
+app.command()(ends_with_its_reader(scan))
+app.command()(ends_with_its_reader(live))
+app.command()(ends_with_its_reader(replay))
 app.add_typer(sessions, name="sessions")
 
 
@@ -56,8 +56,5 @@ def main() -> None:
     except WatchlinkError as error:
         print(f"watchlink: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(exit_code(error))
-    except BrokenPipeError:  # the reader of our output went away: nothing left to say, and nobody to say it to
-        sys.stderr.close()
-        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, ParamSpec
 
 from watchlink.errors import ArchiveError, CaptureError, LinkError, LinkFault, SessionFileError, WatchlinkError
+
+P = ParamSpec("P")
 
 FAILURE: Final = 1
 NO_BLUETOOTH: Final = 3
@@ -13,6 +19,21 @@ FILE: Final = 8
 INTERRUPTED: Final = 130
 
 _NOT_FOUND_FAULTS: Final = frozenset({LinkFault.NOT_FOUND, LinkFault.UNREACHABLE, LinkFault.NO_HEART_RATE})
+
+
+def ends_with_its_reader(command: Callable[P, None]) -> Callable[P, None]:
+    """A command whose output goes into a pipe that nobody reads any more is done: it ends quietly and well."""
+
+    @wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The interpreter flushes once more on its way out; let it flush into nothing.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    return run
 
 
 def exit_code(error: WatchlinkError) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from watchlink.commands.exits import ends_with_its_reader
 from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, archive_path, say
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _COLUMNS: Final = ("session", "started (UTC)", "lasted", "packets", "state", "ti
 
 
 @sessions.command("list")
+@ends_with_its_reader
 def list_sessions(*, as_json: JsonOption = False, archive: ArchiveOption = None) -> None:
     """List the sessions of the archive."""
     from watchlink.archive import Archive
@@ -36,6 +38,7 @@ def list_sessions(*, as_json: JsonOption = False, archive: ArchiveOption = None)
 
 
 @sessions.command()
+@ends_with_its_reader
 def show(number: _NumberArgument, *, plain: PlainOption = False, archive: ArchiveOption = None) -> None:
     """Show the timeline of a session, computed anew from its log."""
     from rich.console import Console
@@ -59,6 +62,7 @@ def show(number: _NumberArgument, *, plain: PlainOption = False, archive: Archiv
 
 
 @sessions.command()
+@ends_with_its_reader
 def export(number: _NumberArgument, *, archive: ArchiveOption = None) -> None:
     """Write a session's log to standard output as a capture (JSON Lines) that `watchlink replay` reads."""
     from watchlink.archive import Archive
