@@ -57,6 +57,7 @@ _MAX_INTEGER: Final = 2**63 - 1
 _COMMIT_S: Final = 0.5
 _RETRY_S: Final = 2.0
 _BUSY_S: Final = 5.0
+_TURN_S: Final = 0.05
 _TURNS: Final = 20
 # A recorder says that it is alive at each commit; one that has not for this long is gone.
 _ALIVE: Final = timedelta(seconds=10)
@@ -271,6 +272,7 @@ class Recorder:
         """Record into a session that exists."""
         self._database = database
         self.session_id = session_id
+        self._wait_for_others(seconds=_TURN_S)
         self._pending: list[_Row] = []
         self._seq = 0
         self._since_commit = Stopwatch()
@@ -302,7 +304,12 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is left and mark the session as complete."""
+        self._wait_for_others(seconds=_BUSY_S)
         self._commit(ended_at=utc_now().isoformat())
+
+    def _wait_for_others(self, *, seconds: float) -> None:
+        """How long to wait for another program's write: hardly, while reports arrive; patiently at the end."""
+        self._database.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
     def _commit(self, *, ended_at: str | None) -> None:
         try:

@@ -16,6 +16,7 @@ from rich.text import Text
 from watchlink.board.state import AgainstUsual, BoardState, PersonState, Signal
 from watchlink.clock import clock_text
 from watchlink.packets import EventKind, SessionEvent
+from watchlink.texts import shown
 
 BLUE: Final = "#56B4E9"
 ORANGE: Final = "#E69F00"
@@ -59,7 +60,7 @@ def render_board(state: BoardState, *, width: int, ascii_only: bool = False) -> 
 
 def _headline(state: BoardState) -> Text:
     clock = clock_text(state.at_us / 1_000_000)
-    line = Text.assemble((clock, "bold"), "  ", (state.block or "no block yet", "bold"))
+    line = Text.assemble((clock, "bold"), "  ", (shown(state.block) or "no block yet", "bold"))
     good = sum(person.signal in (Signal.GOOD, Signal.PATCHY) for person in state.people)
     line.append(f"   {good}/{len(state.people)} connected   {state.spikes} rises so far", style=QUIET)
     if state.trouble is not None:
@@ -74,7 +75,7 @@ def _row(number: int, person: PersonState, *, wide: bool, ascii_only: bool) -> l
     bpm = "--" if person.heart_rate_bpm is None else f"{person.heart_rate_bpm:.0f}"
     cells: list[RenderableType] = [
         Text(str(number), style=QUIET),
-        Text(person.person, style=style or "bold"),
+        Text(shown(person.person), style=style or "bold"),
         Text("speaks" if person.speaking else "", style=BLUE),
         Text(bpm, style=style),
         _against_text(person, ascii_only=ascii_only),
@@ -85,7 +86,7 @@ def _row(number: int, person: PersonState, *, wide: bool, ascii_only: bool) -> l
     if wide:
         cells.append(Text("-" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms", style=style))
     low = "" if person.battery_pct is None else f"battery {person.battery_pct}%"
-    cells.append(Text(low, style=ORANGE) if low else Text(person.last_mark, style=style))
+    cells.append(Text(low, style=ORANGE) if low else Text(shown(person.last_mark), style=style))
     return cells
 
 
@@ -109,7 +110,7 @@ def _signal_text(person: PersonState) -> Text:
 def _event_line(event: SessionEvent) -> Text:
     what = f"begins: {event.note or event.label}" if event.kind is EventKind.BLOCK else event.label
     who = f" - {event.person}" if event.person else ""
-    return Text.assemble((clock_text(event.at_us / 1_000_000), QUIET), "  ", what + who)
+    return Text.assemble((clock_text(event.at_us / 1_000_000), QUIET), "  ", shown(what + who))
 
 
 def sparkline(values: Sequence[float | None], *, columns: int, ascii_only: bool = False) -> str:

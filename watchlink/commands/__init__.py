@@ -19,6 +19,7 @@ from watchlink.commands.replay import replay
 from watchlink.commands.scan import scan
 from watchlink.commands.sessions import sessions
 from watchlink.errors import WatchlinkError
+from watchlink.texts import shown
 
 app = typer.Typer(
     name="watchlink",
@@ -54,7 +55,7 @@ def main() -> None:
     try:
         app()
     except WatchlinkError as error:
-        print(f"watchlink: {error}", file=sys.stderr)  # noqa: T201
+        print(f"watchlink: {shown(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

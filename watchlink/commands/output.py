@@ -31,6 +31,7 @@ from watchlink.readings import (
 )
 from watchlink.readings import to_record as reading_record
 from watchlink.reports.timeline import association_records, spike_words, timeline_lines, timeline_report
+from watchlink.texts import shown
 
 _REFRESH_S: Final = 0.25
 
@@ -118,7 +119,7 @@ class PlainSink:
         self._out.flush()
 
     def _line(self, at_us: int, words: str) -> None:
-        self._out.write(f"{clock_text(at_us / 1e6)} {words}\n")
+        self._out.write(f"{clock_text(at_us / 1e6)} {shown(words)}\n")
         self._out.flush()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchlink.commands.exits import FILE
+from watchlink.texts import shown
 
 if TYPE_CHECKING:
     from watchlink.archive import Recorder
@@ -90,4 +91,4 @@ def _say_goodbye(recorder: Recorder, archive: Path | None) -> None:
 
 def say(text: str) -> None:
     """A message to the person, beside the output."""
-    typer.echo(text, err=True)
+    typer.echo(shown(text), err=True)

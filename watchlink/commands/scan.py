@@ -62,12 +62,14 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from watchlink.texts import shown
+
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "wearable", "will probably give", "signal"):
         table.add_column(heading)
     for row in rows:
         cells = (row["name"] or "(no name)", row["wearable"] or "not known yet", _gives(row), _signal(row["rssi_dbm"]))
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(shown(cell)) for cell in cells))
     Console().print(table)
 
 

@@ -90,6 +90,7 @@ def _print_table(stored: list[StoredSession]) -> None:
     from rich.text import Text
 
     from watchlink.clock import clock_text
+    from watchlink.texts import shown
 
     table = Table(box=None, pad_edge=False)
     for column in _COLUMNS:
@@ -97,5 +98,5 @@ def _print_table(stored: list[StoredSession]) -> None:
     for session in stored:
         started = session.started_at.strftime("%Y-%m-%d %H:%M")
         cells = (session.id, started, clock_text(session.duration_s), session.packets, session.state, session.title)
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        table.add_row(*(Text(shown(str(cell))) for cell in cells))
     Console().print(table)

@@ -14,6 +14,7 @@ from watchlink.alignment import Association
 from watchlink.clock import clock_text
 from watchlink.fold import PersonCounts, TimedSpike, Timeline
 from watchlink.packets import EventKind, SessionEvent
+from watchlink.texts import shown
 
 _SURE_BELOW: Final = 0.05
 _PERHAPS_BELOW: Final = 0.2
@@ -32,23 +33,23 @@ def timeline_report(timeline: Timeline) -> RenderableType:
         rises.add_column(heading, no_wrap=True, justify="right" if heading in ("rise", "settled") else "left")
     for entry in _in_order(timeline):
         if isinstance(entry, SessionEvent):
-            title = Text(entry.note or entry.label, style="bold")
+            title = Text(shown(entry.note or entry.label), style="bold")
             rises.add_row(Text(clock_text(entry.at_us / 1e6), style=_QUIET), "", "", "", title)
             continue
         spike = entry.spike
         rises.add_row(
             clock_text(spike.onset_s),
-            Text(entry.person),
+            Text(shown(entry.person)),
             Text(f"{spike.rise_bpm:+.0f} bpm", style=_ORANGE),
             _SETTLED_CELLS.get(spike.ending, f"{spike.end_s - spike.peak_s:.0f} s"),
-            Text(_beside_words(entry)),
+            Text(shown(_beside_words(entry))),
             Text(_sure_words(entry), style=_QUIET),
         )
     people = Table(box=None, pad_edge=False, header_style=_QUIET)
     for heading in ("who", "grade", "usual", "rises", "reports", "beats", "corrected", "gaps"):
         people.add_column(heading, no_wrap=True, justify="left" if heading in ("who", "grade") else "right")
     for name, counts in timeline.people.items():
-        people.add_row(*(Text(cell) for cell in _person_cells(name, counts, timeline)))
+        people.add_row(*(Text(shown(cell)) for cell in _person_cells(name, counts, timeline)))
     summary = Text(
         f"{clock_text(timeline.duration_s)} of session, {len(timeline.spikes)} heart rate rises", style="bold"
     )
@@ -57,6 +58,10 @@ def timeline_report(timeline: Timeline) -> RenderableType:
 
 def timeline_lines(timeline: Timeline) -> Iterator[str]:
     """The same as plain lines."""
+    return map(shown, _lines(timeline))
+
+
+def _lines(timeline: Timeline) -> Iterator[str]:
     yield f"{clock_text(timeline.duration_s)} of session, {len(timeline.spikes)} heart rate rises"
     for entry in _in_order(timeline):
         if isinstance(entry, SessionEvent):

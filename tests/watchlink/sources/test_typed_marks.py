@@ -1,0 +1,168 @@
+"""Marks typed as words: stamped when they are entered, answered when they cannot be understood, never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import threading
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+import pytest
+
+from watchlink.clock import VirtualClock
+from watchlink.packets import EventKind, Notification, Packet, SessionEvent
+from watchlink.sources.events import TypedMarks
+from watchlink.sources.merged import MergedSource
+from watchlink.sources.replay import ReplaySource
+
+_STARTED_AT = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
+_PEOPLE = ("Heron", "Otter")
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(started_at=_STARTED_AT)
+
+
+@pytest.fixture
+def console() -> Generator[tuple[TextIO, TextIO]]:
+    """The two ends of a console: what the session reads, and what a person types."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "r", encoding="utf-8") as reads, os.fdopen(write_end, "w", encoding="utf-8") as types:
+        yield reads, types
+
+
+def _read(lines: TextIO, clock: VirtualClock, *, people: Sequence[str] = _PEOPLE) -> tuple[list[Packet], list[str]]:
+    """Read marks to their end: the events, and what was complained about."""
+    complaints: list[str] = []
+
+    async def read() -> list[Packet]:
+        async with TypedMarks(lines, clock=clock, people=people, complain=complaints.append) as source:
+            return [packet async for packet in source]
+
+    return clock.run(read()), complaints
+
+
+def _mark(label: str, person: str | None = None, *, at_us: int = 0) -> SessionEvent:
+    return SessionEvent(at_us=at_us, kind=EventKind.MARK, label=label, person=person)
+
+
+def test_lines_become_events_in_their_order_and_the_end_of_the_stream_is_the_end(clock: VirtualClock) -> None:
+    events, complaints = _read(io.StringIO("escalation 1\n\n  \nspeaker Otter\nblock break\nparaphrase"), clock)
+    assert events == [
+        _mark("escalation", "Heron"),
+        SessionEvent(at_us=0, kind=EventKind.SPEAKER, label="speaker", person="Otter"),
+        SessionEvent(at_us=0, kind=EventKind.BLOCK, label="break", note="break"),
+        _mark("paraphrase"),
+    ]
+    assert complaints == []
+
+
+def test_what_cannot_be_understood_is_answered_with_a_sentence_and_the_next_line_counts(clock: VirtualClock) -> None:
+    events, complaints = _read(io.StringIO("escalation 3\nescalation 2\nblock lunch\n"), clock)
+    assert events == [_mark("escalation", "Otter")]
+    assert complaints == [
+        "Nobody here is called '3'. People are: Heron, Otter, or 1 to 2.",
+        "No block 'lunch'. Blocks are: baseline, role-play, feedback, break, breathing, recovery, closing.",
+    ]
+
+
+def test_a_stream_without_a_line_is_over_at_once(clock: VirtualClock) -> None:
+    assert _read(io.StringIO(""), clock) == ([], [])
+
+
+def test_a_mark_carries_the_time_at_which_it_was_entered(clock: VirtualClock, console: tuple[TextIO, TextIO]) -> None:
+    reads, types = console
+
+    async def type_now_and_then() -> list[Packet]:
+        marks: list[Packet] = []
+        async with TypedMarks(reads, clock=clock, people=_PEOPLE, complain=pytest.fail) as source:
+            events = aiter(source)
+            for at_us in (3_000_000, 7_500_000, 7_500_001):
+                await clock.sleep_until_us(at_us)
+                types.write("escalation Heron\n")
+                types.flush()
+                marks.append(await anext(events))
+            types.close()
+            marks += [packet async for packet in events]
+        return marks
+
+    assert clock.run(type_now_and_then()) == [
+        _mark("escalation", "Heron", at_us=at_us) for at_us in (3_000_000, 7_500_000, 7_500_001)
+    ]
+
+
+def test_a_session_ends_although_nobody_has_typed_and_the_console_is_open(
+    clock: VirtualClock, console: tuple[TextIO, TextIO]
+) -> None:
+    reads, types = console
+
+    async def wait_in_vain() -> list[Packet]:
+        marks: list[Packet] = []
+        async with TypedMarks(reads, clock=clock, people=_PEOPLE, complain=pytest.fail) as source:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(10.0):
+                    marks += [packet async for packet in source]
+        return marks
+
+    assert clock.run(wait_in_vain()) == []
+    assert clock.now_us() == 10_000_000
+    types.close()  # the thread, which has outlived its session and its loop, sees the end and says nothing
+
+
+def test_a_line_typed_after_the_session_disturbs_nobody(clock: VirtualClock, console: tuple[TextIO, TextIO]) -> None:
+    reads, types = console
+
+    async def open_and_leave() -> None:
+        async with TypedMarks(reads, clock=clock, people=_PEOPLE, complain=pytest.fail):
+            pass
+
+    clock.run(open_and_leave())
+    types.write("escalation 1\n")
+    types.close()
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_line_that_is_no_text_does_not_silence_the_marks_after_it(errors: str) -> None:
+    """As a terminal sends it after half a letter was rubbed out; standard input is read in either way."""
+    clock = VirtualClock(started_at=_STARTED_AT)
+    lines = io.TextIOWrapper(io.BytesIO(b"caf\xe9 1\n" + b"escalation 2\n"), encoding="utf-8", errors=errors)
+    complaints: list[str] = []
+
+    async def read() -> list[Packet]:
+        before = set(threading.enumerate())
+        async with TypedMarks(lines, clock=clock, people=_PEOPLE, complain=complaints.append) as source:
+            for thread in set(threading.enumerate()) - before:
+                await asyncio.to_thread(thread.join)
+            async with asyncio.timeout(1.0):  # of virtual time: all that will ever be read has been read
+                return [packet async for packet in source]
+
+    assert clock.run(read())[-1:] == [_mark("escalation", "Otter")]
+
+
+def test_marks_stand_between_the_reports_that_came_before_and_after_them(
+    clock: VirtualClock, console: tuple[TextIO, TextIO]
+) -> None:
+    reads, types = console
+    reports = [Notification(at_us=number * 1_000_000, wearable="w1", payload=b"\0\x3c") for number in range(5)]
+
+    async def run() -> list[Packet]:
+        marks = TypedMarks(reads, clock=clock, people=_PEOPLE, complain=pytest.fail)
+        packets: list[Packet] = []
+        async with MergedSource(ReplaySource(reports, clock=clock), marks) as source:
+            async for packet in source:
+                packets.append(packet)
+                if packet.at_us == 2_000_000 and isinstance(packet, Notification):
+                    types.write("interruption 1\n")
+                    types.close()
+        return packets
+
+    packets = clock.run(run())
+    mark = next(packet for packet in packets if isinstance(packet, SessionEvent))
+    assert [packet for packet in packets if packet is not mark] == reports
+    assert packets.index(mark) > packets.index(reports[2])
+    assert mark.at_us >= 2_000_000
