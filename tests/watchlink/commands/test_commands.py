@@ -728,7 +728,7 @@ def test_a_session_that_the_disk_did_not_take_whole_ends_with_eight_and_says_so(
     ids=lambda arguments: " ".join(arguments[:2]) + (" as JSON" if "--json" in arguments else ""),
 )
 def test_a_reader_that_goes_away_after_a_line_ends_a_command_quietly(tmp_path: Path, arguments: Sequence[str]) -> None:
-    log = [_LOG[0], *_reports(20_000)]
+    log = [_LOG[0], *_reports(4_000)]  # far more than a pipe holds
     if "{capture}" in arguments:
         (tmp_path / "capture").write_text("".join(jsonl.lines(_STARTED_AT, log)))
     else:
