@@ -2,7 +2,7 @@
 
 Strategy: two thresholds, as in seismology: a high one to detect (3 spreads and 8 bpm above usual, held for 5 s), a low
 one to date the end (back within 4 bpm). The onset is the foot of the climb: a crossing of some level would date it back
-to when the person began to talk. While a spike is open the usual stands still. After a spike the detector rests 60 s,
+to when the person began to talk. While a spike is open the usual stands still. After a detection it rests 60 s,
 and it needs one sample near the usual before it can detect again, so that one long rise is one spike. A gap of more
 than a few seconds ends a spike, for nobody knows what happened in it.
 
@@ -176,7 +176,7 @@ class SpikeDetector:
         assert self._open is not None
         spike = self._open.finish(ending)
         self._open = None
-        self._rest_until_s = spike.end_s + _REST_S
+        self._rest_until_s = spike.detected_s + _REST_S
         self._armed = ending is SpikeEnding.SETTLED
         return spike
 

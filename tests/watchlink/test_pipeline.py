@@ -231,6 +231,16 @@ class TestGrade:
         assert rates == pytest.approx([90.0] * len(rates))
         assert len(rates) == 60
 
+    def test_heart_rate_line_of_an_optical_wearable_does_not_care_whether_intervals_come(self) -> None:
+        """They stop for minutes while a hand moves; the wearable's own rate goes on."""
+
+        def bpm_at(at_s: float) -> float:
+            return 72.0 + 15 * sin(at_s / 12)
+
+        steady = wearing(200, bpm_at=bpm_at)
+        moving = [*steady[:60], *wearing(200, bpm_at=bpm_at, rr=False)[60:130], *steady[130:]]
+        assert only(HeartRateReading, read(_OPTICAL, moving)) == only(HeartRateReading, read(_OPTICAL, steady))
+
     def test_heart_rate_of_a_strap_is_that_of_its_beats_not_of_its_own_smoothed_rate(self) -> None:
         packets = [
             sent(p.at_us / 1_000_000, 200, (853,) * (1 + at % 5 // 4)) for at, p in enumerate(wearing(60)) if at > 0

@@ -266,7 +266,7 @@ class TestImplausibleIntervals:
         assert timer.push(at_us=1_000_000, rr_ticks=(0,)) == ()
         assert timer.counts.implausible_rr == 1
 
-    @pytest.mark.parametrize("ticks", [6_000, 20_000, 65_535])
+    @pytest.mark.parametrize("ticks", [2_000, 3_000, 4_000, 6_000, 20_000, 65_535])
     def test_interval_longer_than_the_time_that_passed_puts_no_beat_into_the_future(self, ticks: int) -> None:
         reports = sensor(rr_ms=850.0)
         timer = BeatTimer(min_rr_ms=_MIN_RR_MS)

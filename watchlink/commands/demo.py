@@ -9,6 +9,7 @@ import typer
 from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, make_sink, record_session
 
 if TYPE_CHECKING:
+    from watchlink.clock import Clock
     from watchlink.sources import Source
 
 
@@ -30,12 +31,12 @@ def demo(
     clock = VirtualClock(started_at=utc_now(), speed=1.0 if real_time else None)
     plan = default_plan()
 
-    async def make_source() -> Source:
-        return VirtualCohort(practice(plan=plan, people=people, seed=seed), clock=clock)
+    async def open_source() -> tuple[Source, Clock]:
+        return VirtualCohort(practice(plan=plan, people=people, seed=seed), clock=clock), clock
 
     record_session(
-        make_source,
-        clock=clock,
+        open_source,
+        run=clock.run,
         sink=lambda: make_sink(plain=plain, as_json=as_json),
         title=f"Demo: {plan.title}",
         archive=archive,

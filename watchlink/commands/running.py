@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,9 +47,9 @@ def archive_path(chosen: Path | None) -> Path:
 
 
 def record_session(
-    make_source: Callable[[], Awaitable[Source]],
+    open_source: Callable[[], Awaitable[tuple[Source, Clock]]],
     *,
-    clock: Clock,
+    run: Callable[[Coroutine[Any, Any, None]], None],
     sink: Callable[[], Sink],
     title: str,
     archive: Path | None,
@@ -57,7 +57,8 @@ def record_session(
 ) -> None:
     """Run a session into the archive and say at the end how to see it again.
 
-    The archive is opened before anything else is tried, and the session begins in it once there is a source.
+    The archive is opened before anything else is tried, and the session begins in it once there is a source. `run` runs
+    all of it to its end in one event loop.
 
     Raises:
         WatchlinkError: the archive or the source failed.
@@ -68,8 +69,8 @@ def record_session(
 
     with Archive(archive_path(archive)) as opened:
 
-        async def run() -> None:
-            source = await make_source()
+        async def session() -> None:
+            source, clock = await open_source()
             recorder = opened.begin(title=title, started_at=clock.started_at)
             try:
                 await run_session(source, clock=clock, recorder=recorder, sinks=[sink()], until_us=until_us)
@@ -78,7 +79,7 @@ def record_session(
             if recorder.unsaved:
                 raise typer.Exit(FILE)
 
-        clock.run(run())
+        run(session())
 
 
 def _say_goodbye(recorder: Recorder, archive: Path | None) -> None:

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import re
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -95,13 +95,21 @@ class Wearer:
 SYSTEM_RADIO: Final = Radio()
 
 
-async def scan(*, clock: Clock, seconds: float, enough: int | None = None, radio: Radio = SYSTEM_RADIO) -> list[Found]:
+async def scan(
+    *,
+    clock: Clock,
+    seconds: float,
+    enough: int | None = None,
+    wanted: Collection[str] = (),
+    radio: Radio = SYSTEM_RADIO,
+) -> list[Found]:
     """Listen for wearables that advertise heart rate.
 
     Args:
         clock: keeps the time of listening.
         seconds: how long to listen at most.
         enough: stop as soon as so many were heard with their names.
+        wanted: stop as soon as all of these names were heard.
         radio: the backend to listen with.
 
     Returns:
@@ -125,7 +133,8 @@ async def scan(*, clock: Clock, seconds: float, enough: int | None = None, radio
     scanner = await _within(_START_S, start(), late=LinkFault.NO_SERVICE)
     try:
         while (now_us := clock.now_us()) < until_us:
-            if enough is not None and sum(bool(found.name) for found in heard.values()) >= enough:
+            names = [found.name for found in heard.values() if found.name]
+            if (enough is not None and len(names) >= enough) or (wanted and set(wanted) <= set(names)):
                 break
             await clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
     finally:
