@@ -138,6 +138,8 @@ def _event(row: Mapping[str | None, Any], where: str) -> SessionEvent:
         kind = EventKind(cells.get("kind") or EventKind.MARK)
     except ValueError as error:
         raise SessionFileError(f"{where}: kind must be one of {', '.join(EventKind)}.") from error
+    if kind is EventKind.BLOCK and label not in BLOCK_PHASES:
+        raise SessionFileError(f"{where}: no block {label!r}. Blocks are: {', '.join(BLOCK_PHASES)}.")
     at_us = round(seconds * _US_PER_S)
     return SessionEvent(
         at_us=at_us, kind=kind, label=label, person=cells.get("person") or None, note=cells.get("note", "")

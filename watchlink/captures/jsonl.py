@@ -6,6 +6,7 @@ loses its last line only.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ _LONGEST_LINE: Final = 1 << 20
 
 def recognises(start: bytes) -> bool:
     """Whether a file that begins so is of this format."""
-    return start.lstrip(b" \t").replace(b" ", b"").startswith(_MAGIC)
+    return start.removeprefix(codecs.BOM_UTF8).lstrip(b" \t").replace(b" ", b"").startswith(_MAGIC)
 
 
 def lines(started_at: datetime, packets: Iterable[Packet]) -> Iterator[str]:
