@@ -176,8 +176,9 @@ class Pipeline:
             grade = Grade.RATE
         if grade is self._grade:
             return []
+        if self._grade not in (Grade.PULSE, Grade.RATE):
+            self._rate_gap = True  # the heart rate has come from elsewhere, or not at all
         self._grade = grade
-        self._rate_gap = True
         readings: list[Reading] = [GradeReading(person=self._person, at_us=at_us, grade=grade)]
         readings += self._hrv_absence(at_us / _US_PER_S)
         return readings

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf, nextafter
 from typing import Final
 
 from dsp.beats import Beat
@@ -41,7 +42,7 @@ class TimingCounts:
 class BeatTimer:
     """Stage: RR ticks with their arrival in, `Beat` out, at once."""
 
-    def __init__(self, *, min_rr_ms: float, after_s: float = float("-inf")) -> None:
+    def __init__(self, *, min_rr_ms: float, after_s: float = -inf) -> None:
         """Intervals below `min_rr_ms` are no heart beats but firmware faults: counted and left out.
 
         All beats come after `after_s`, where the person's last wearable left off.
@@ -84,8 +85,9 @@ class BeatTimer:
         beats: list[Beat] = []
         for rr_ms in plausible_ms:
             self._chain_s += rr_ms / 1000
-            # A better offset may move the chain back; time itself must not go back.
-            at_s = max(offset_s + self._chain_s, self.last_beat_s + rr_ms / 2000)
+            # A better offset may move the chain back; time itself goes neither back nor ahead of the report.
+            least_s = min(self.last_beat_s + rr_ms / 2000, (self.last_beat_s + arrival_s) / 2)
+            at_s = max(offset_s + self._chain_s, least_s, nextafter(self.last_beat_s, inf))
             self.last_beat_s = at_s
             beats.append(Beat(at_s=at_s, rr_ms=rr_ms, gap_before=gap_before))
             self.counts.gaps += gap_before

@@ -8,7 +8,7 @@ from math import sin
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsp import ArtefactStage, Beat, BeatLabel, CleanBeat
@@ -49,6 +49,13 @@ def clean(beats: Iterable[Beat]) -> list[CleanBeat]:
 def sinus_ms(beats: int = 200) -> list[float]:
     """A heart at rest that breathes: 850 ms on the 1/128 ms grid, 25 ms up and down."""
     return [round((850 + 25 * sin(index / 2.1)) * 128) / 128 for index in range(beats)]
+
+
+def bad_stretch_ms() -> list[float]:
+    """Thirty intervals, of which none is a heart's, in the middle of a rhythm at rest."""
+    rr_ms = sinus_ms()
+    rr_ms[100:130] = [450.0, 1400.0] * 15
+    return rr_ms
 
 
 def chains_of(beats: Iterable[Beat] | Iterable[CleanBeat]) -> list[float]:
@@ -189,10 +196,8 @@ def test_premature_beat_near_the_ends_of_a_series_is_found(at: int) -> None:
 
 
 def test_long_stretch_of_bad_intervals_is_flagged_as_sent_and_not_mended() -> None:
-    rr_ms = sinus_ms()
-    for at in range(100, 130):
-        rr_ms[at] = 450.0 if at % 2 else 1400.0
-    cleaned = [beat for beat in clean(beats_of(rr_ms)) if 95 < beat.at_s < 105]
+    rr_ms = bad_stretch_ms()
+    cleaned = clean(beats_of(rr_ms))
     sent = [beat for beat in cleaned if beat.label is not BeatLabel.NORMAL and not beat.corrected]
     assert len(sent) >= 20
     assert {beat.nn_ms for beat in cleaned if not beat.corrected} <= set(rr_ms)
@@ -243,6 +248,7 @@ class TestStream:
         assert clean(beats)[: len(prefix)] == prefix
 
     @given(series=_SERIES)
+    @example(series=[(round(interval_ms * 1.024), False) for interval_ms in bad_stretch_ms()])
     def test_no_beat_waits_for_more_than_the_lag_and_one_run(self, series: list[tuple[int, bool]]) -> None:
         beats = beats_of_series(series)
         stage = ArtefactStage()
