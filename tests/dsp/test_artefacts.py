@@ -157,6 +157,14 @@ def test_slightly_displaced_beat_is_ectopic_with_the_paper_s_slope(turn: int, aw
     assert set(labels) <= {_AT, _AT + 1, _AT + 2}
 
 
+@pytest.mark.parametrize("turn", [-1, 1])
+def test_step_that_its_neighbours_hardly_turn_back_is_no_ectopic_beat(turn: int) -> None:
+    """Differences of -0.2, 1.5 and -0.2 thresholds: on the normal side of the paper's sloped line."""
+    rr_ms = [850.0] * 200
+    rr_ms[_AT : _AT + 8] = [850.0 + turn * away for away in (-8, 52, 44, 36, 28, 20, 12, 4)]
+    assert all(beat.label is BeatLabel.NORMAL for beat in clean(beats_of(rr_ms)))
+
+
 @pytest.mark.parametrize(("kind", "size"), _PLANTED)
 def test_planted_fault_is_found_and_every_beat_put_back_where_it_was(kind: str, size: float) -> None:
     true = sinus_ms()
