@@ -136,7 +136,7 @@ class SpikeDetector:
         high = rise_bpm >= _DETECT_BPM and rise_bpm >= _DETECT_SPREADS * usual.spread_bpm
         self._high_samples = self._high_samples + 1 if high and counts else 0
         if self._high_samples >= _DETECT_SAMPLES and self._armed:
-            if sample.at_s < self._rest_until_s:
+            if sample.known_s < self._rest_until_s:
                 self._armed = False  # a rise that begins while the detector rests belongs to the one before
             else:
                 out.append(self._detect(usual, rise_bpm))

@@ -244,8 +244,9 @@ class _Table:
         value = table._left.pop("value", None)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise table._fault("value", "is missing or of the wrong type")
+        said = table._take("status", str)
         try:
-            status = FactStatus(table._take("status", str))
+            status = FactStatus(said)
         except ValueError as error:
             raise table._fault("status", f"must be one of {', '.join(FactStatus)}") from error
         facts[key] = Fact(

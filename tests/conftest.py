@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A slow machine is no fault of the code under test: nothing in tests asserts a time. The gate tries the same examples each
-# time, so that it says something about the change; everybody else's runs look for new ones.
+# A slow machine is no fault of the code under test: nothing in tests asserts a time. The gate tries the same examples
+# each time, so that it says something about the change; everybody else's runs look for new ones.
 settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("house")
 
