@@ -12,7 +12,7 @@ import asyncio
 import selectors
 import time
 from collections.abc import Coroutine, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -103,11 +103,6 @@ class VirtualClock:
         """Run in a loop that keeps virtual time. A clock can run several mains, one after another."""
         with asyncio.Runner(loop_factory=lambda: _VirtualLoop(self._selector)) as runner:
             return runner.run(main)
-
-
-def utc_at(started_at: datetime, at_us: int) -> datetime:
-    """The UTC instant `at_us` microseconds after the zero of an axis."""
-    return started_at + timedelta(microseconds=at_us)
 
 
 def clock_text(seconds: float) -> str:

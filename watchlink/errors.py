@@ -39,9 +39,5 @@ class ArchiveError(WatchlinkError):
     """The archive of sessions cannot be opened, read or written."""
 
 
-class ProfileError(WatchlinkError):
-    """A firmware profile breaks the schema; names the file, the key and the reason."""
-
-
 class SessionFileError(WatchlinkError):
     """A plan or an events file cannot be used; names the file, the line and the reason."""

@@ -50,6 +50,8 @@ class PersonCounts:
     notifications: int = 0
     undecodable: int = 0
     duplicates: int = 0
+    with_reserved_flags: int = 0
+    with_surplus_octets: int = 0
     beats: int = 0
     corrected: int = 0
     gaps: int = 0
@@ -161,6 +163,8 @@ class SessionFold:
             match reading:
                 case Measured():
                     counts.notifications += 1
+                    counts.with_reserved_flags += bool(reading.reserved_flags)
+                    counts.with_surplus_octets += bool(reading.surplus_octets)
                 case BeatReading():
                     counts.beats += 1
                     counts.corrected += reading.corrected

@@ -142,6 +142,8 @@ class Pipeline:
                 contact=measurement.contact,
                 energy_expended_kj=measurement.energy_expended_kj,
                 rr_ticks=measurement.rr_ticks,
+                reserved_flags=measurement.reserved_flags,
+                surplus_octets=len(measurement.surplus),
             )
         ]
         if self._profile.contact_reliable and measurement.contact is Contact.ABSENT:

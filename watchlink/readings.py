@@ -47,6 +47,10 @@ class Measured:
     contact: Contact
     energy_expended_kj: int | None
     rr_ticks: tuple[int, ...]
+    reserved_flags: int
+    """Flag bits that the standard keeps for later, as received; 0 from a wearable that follows it."""
+    surplus_octets: int
+    """Octets that no flag announces; read past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

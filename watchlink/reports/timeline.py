@@ -53,7 +53,8 @@ def timeline_report(timeline: Timeline) -> RenderableType:
     summary = Text(
         f"{clock_text(timeline.duration_s)} of session, {len(timeline.spikes)} heart rate rises", style="bold"
     )
-    return Group(summary, "", rises, "", people, "", Text(CAVEAT, style=_QUIET))
+    oddities = [Text(shown(line), style=_QUIET) for line in _oddities(timeline)]
+    return Group(summary, "", rises, "", people, *oddities, "", Text(CAVEAT, style=_QUIET))
 
 
 def timeline_lines(timeline: Timeline) -> Iterator[str]:
@@ -76,6 +77,7 @@ def _lines(timeline: Timeline) -> Iterator[str]:
             f"{name}: {grade} grade, usual {usual}, {rises} rises, {reports} reports, {beats} beats, "
             f"{corrected} corrected, {gaps} gaps"
         )
+    yield from _oddities(timeline)
     yield CAVEAT
 
 
@@ -134,6 +136,20 @@ def _sure_words(timed: TimedSpike) -> str:
     by_luck = timed.associations[0].by_luck
     words = "fairly" if by_luck < _SURE_BELOW else "perhaps" if by_luck < _PERHAPS_BELOW else "hardly"
     return f"{words} ({100 * by_luck:.0f} %)"
+
+
+def _oddities(timeline: Timeline) -> Iterator[str]:
+    """What wearables or the radio did wrong: one line for each person to whom it happened."""
+    for name, counts in timeline.people.items():
+        odd = {
+            "that could not be read": counts.undecodable,
+            "delivered twice": counts.duplicates,
+            "with reserved flags": counts.with_reserved_flags,
+            "with extra octets": counts.with_surplus_octets,
+        }
+        told = ", ".join(f"{count} {what}" for what, count in odd.items() if count)
+        if told:
+            yield f"{name}: reports {told}"
 
 
 def _person_cells(name: str, counts: PersonCounts, timeline: Timeline) -> tuple[str, ...]:

@@ -58,6 +58,8 @@ def _measured(person: str, at_s: float, bpm: int = 72) -> Measured:
         contact=Contact.NOT_SUPPORTED,
         energy_expended_kj=None,
         rr_ticks=(),
+        reserved_flags=0,
+        surplus_octets=0,
     )
 
 

@@ -42,7 +42,6 @@ from watchlink.errors import (
     CaptureError,
     LinkError,
     LinkFault,
-    ProfileError,
     SessionFileError,
     WatchlinkError,
 )
@@ -304,7 +303,6 @@ def test_help_imports_nothing_heavy() -> None:
         (CaptureError("x"), 8),
         (ArchiveError("x"), 8),
         (SessionFileError("x"), 8),
-        (ProfileError("x"), 1),
         (WatchlinkError("x"), 1),
         (LinkError("x", fault=LinkFault.NO_ADAPTER), 3),
         (LinkError("x", fault=LinkFault.POWERED_OFF), 3),
@@ -791,7 +789,14 @@ _EVERY_KIND: tuple[Item, ...] = (
         for note in ("", "a note — ünïcode")
     ),
     Measured(
-        person="Heron", at_us=30, heart_rate_bpm=70, contact=Contact.ABSENT, energy_expended_kj=5, rr_ticks=(1024, 99)
+        person="Heron",
+        at_us=30,
+        heart_rate_bpm=70,
+        contact=Contact.ABSENT,
+        energy_expended_kj=5,
+        rr_ticks=(1024, 99),
+        reserved_flags=0x20,
+        surplus_octets=1,
     ),
     Undecodable(person="Heron", at_us=40, reason="empty"),
     Duplicate(person="Heron", at_us=50),

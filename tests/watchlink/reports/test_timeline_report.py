@@ -12,8 +12,8 @@ from rich.console import Console
 
 from dsp import Spike, SpikeEnding
 from watchlink.alignment import Association, associate
-from watchlink.fold import PersonCounts, TimedSpike, Timeline
-from watchlink.packets import EventKind, SessionEvent
+from watchlink.fold import PersonCounts, SessionFold, TimedSpike, Timeline
+from watchlink.packets import EventKind, Notification, SessionEvent
 from watchlink.readings import Grade
 from watchlink.reports.timeline import CAVEAT, association_records, spike_words, timeline_lines, timeline_report
 
@@ -265,3 +265,17 @@ def test_the_report_says_once_that_it_is_no_medical_device_and_proves_no_cause()
     for text in ("\n".join(timeline_lines(_WHOLE)), " ".join(_print(_WHOLE, width=200))):
         assert text.count("Not a medical device.") == 1
         assert text.count("beside an event is not because of it") == 1
+
+
+def test_what_wearables_did_wrong_is_counted_and_told_for_those_to_whom_it_happened() -> None:
+    fold = SessionFold()
+    payloads = ["e048", "0048aabb", "0048aabb", "16", "0048"]
+    for number, payload in enumerate(payloads):
+        at_us = number * 1_000_000 if number < 2 else number * 1_000_000 - 999_999  # the second 0048aabb comes at once
+        fold.push(Notification(at_us=at_us, wearable="w1", payload=bytes.fromhex(payload)))
+        fold.push(Notification(at_us=number * 1_000_000, wearable="w2", payload=b"\x00\x48"))
+    lines = list(timeline_lines(fold.timeline()))
+    assert (
+        "w1: reports 1 that could not be read, 1 delivered twice, 1 with reserved flags, 1 with extra octets" in lines
+    )
+    assert not any(line.startswith("w2: reports") for line in lines)
