@@ -71,6 +71,14 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A notification of a link that was over already: counted, not used."""
+
+    person: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BeatReading:
     """One beat after cleaning."""
 
@@ -159,6 +167,7 @@ Reading: TypeAlias = (
     Measured
     | Undecodable
     | Duplicate
+    | Late
     | BeatReading
     | HeartRateReading
     | HrvReading
@@ -174,6 +183,7 @@ _KINDS: Mapping[type[Reading], str] = {
     Measured: "measurement",
     Undecodable: "undecodable",
     Duplicate: "duplicate",
+    Late: "late",
     BeatReading: "beat",
     HeartRateReading: "heart_rate",
     HrvReading: "hrv",

@@ -21,6 +21,7 @@ from watchlink.readings import (
     HeartRateReading,
     HrvAbsent,
     HrvReading,
+    Late,
     Measured,
     Reading,
     SpikeEnded,
@@ -146,7 +147,7 @@ class BoardFold:
             case Measured() | Undecodable() | Duplicate():
                 person = self._person(item.person)
                 person.heard_us = self._latest_us = item.at_us
-                person.link = LinkState.SUBSCRIBED  # whatever was said of the link: here is a report
+                person.link = LinkState.STREAMING  # whatever was said of the link: here is a report
             case HrvReading():
                 self._person(item.person).rmssd_ms = item.metrics.rmssd_ms
             case HrvAbsent():
@@ -168,7 +169,7 @@ class BoardFold:
                 for person in self._people.values():
                     if person.seated_with == item.wearable:
                         person.link = item.state
-            case BeatReading() | Worn() | _:
+            case BeatReading() | Worn() | Late() | _:
                 pass
 
     def at(self, now_us: int | None = None) -> BoardState:
