@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from watchlink.packets import (
     Attribute,
     AttributeRead,
+    Discarded,
+    DiscardReason,
     EventKind,
     LinkChange,
     LinkState,
@@ -31,6 +33,13 @@ _TIMES = st.integers(-(2**62), 2**62)
 _STRATEGIES: dict[type[Packet], st.SearchStrategy[Packet]] = {
     Seat: st.builds(Seat, at_us=_TIMES, person=st.text(), wearable=st.text(), profile=st.text()),
     Notification: st.builds(Notification, at_us=_TIMES, wearable=st.text(), payload=st.binary(max_size=64)),
+    Discarded: st.builds(
+        Discarded,
+        at_us=_TIMES,
+        wearable=st.text(),
+        payload=st.binary(max_size=64),
+        reason=st.sampled_from(DiscardReason),
+    ),
     AttributeRead: st.builds(
         AttributeRead,
         at_us=_TIMES,
@@ -53,6 +62,7 @@ _STRATEGIES: dict[type[Packet], st.SearchStrategy[Packet]] = {
 _EXAMPLES: list[Packet] = [
     Seat(at_us=0, person="p1", wearable="w1", profile="polar-h10"),
     Notification(at_us=1, wearable="w1", payload=bytes.fromhex("164d1603")),
+    Discarded(at_us=2, wearable="w1", payload=bytes.fromhex("164d1603"), reason=DiscardReason.LATE),
     AttributeRead(at_us=2, wearable="w1", attribute=Attribute.BATTERY_LEVEL, payload=b"\x2a"),
     LinkChange(at_us=3, wearable="w1", state=LinkState.LOST, reason="timeout"),
     SessionEvent(at_us=4, kind=EventKind.MARK, label="paraphrased", person=None, note=""),
