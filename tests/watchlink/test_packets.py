@@ -62,10 +62,10 @@ _STRATEGIES: dict[type[Packet], st.SearchStrategy[Packet]] = {
 _EXAMPLES: list[Packet] = [
     Seat(at_us=0, person="p1", wearable="w1", profile="polar-h10"),
     Notification(at_us=1, wearable="w1", payload=bytes.fromhex("164d1603")),
-    Discarded(at_us=2, wearable="w1", payload=bytes.fromhex("164d1603"), reason=DiscardReason.LATE),
     AttributeRead(at_us=2, wearable="w1", attribute=Attribute.BATTERY_LEVEL, payload=b"\x2a"),
     LinkChange(at_us=3, wearable="w1", state=LinkState.LOST, reason="timeout"),
     SessionEvent(at_us=4, kind=EventKind.MARK, label="paraphrased", person=None, note=""),
+    Discarded(at_us=5, wearable="w1", payload=bytes.fromhex("164d1603"), reason=DiscardReason.LATE),
 ]
 
 
@@ -98,6 +98,7 @@ def test_records_are_written_as_they_were_always_written() -> None:
         '{"at_us": 2, "type": "attribute", "wearable": "w1", "attribute": "battery_level", "payload": "2a"}',
         '{"at_us": 3, "type": "link", "wearable": "w1", "state": "lost", "reason": "timeout"}',
         '{"at_us": 4, "type": "event", "kind": "mark", "label": "paraphrased", "person": null, "note": ""}',
+        '{"at_us": 5, "type": "discarded", "wearable": "w1", "payload": "164d1603", "reason": "late"}',
     ]
 
 

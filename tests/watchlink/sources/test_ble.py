@@ -220,11 +220,10 @@ def test_a_link_that_is_lost_while_it_comes_about_is_tried_again_and_does_not_hu
                     packets.append(packet)
                     if packet.at_us > 20 * SECOND_US:
                         break
-                    if isinstance(packet, LinkChange) and packet.wearable == "w1":
-                        if packet.state is LinkState.CONNECTING and len(of(packets, LinkChange, "w1")) == 2:
-                            for _ in range(steps):
-                                await asyncio.sleep(0)
-                            air.drop(NAMES[1])
+                    if packet in of(packets, LinkChange, "w1")[1:2]:  # that it connects, for the first time
+                        for _ in range(steps):
+                            await asyncio.sleep(0)
+                        air.drop(NAMES[1])
         return packets
 
     packets = run(clock, main())
