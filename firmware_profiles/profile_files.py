@@ -103,7 +103,13 @@ def clashes(profiles: Sequence[Profile]) -> list[str]:
     ids = [profile.id for profile in profiles]
     faults += [f"{name}: id is used twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
     makers_of: dict[int, str] = {}
+    models_of: dict[tuple[str, str], str] = {}
     for profile in profiles:
+        if profile.dis_model is not None:
+            maker = "" if profile.dis_manufacturer is None else profile.dis_manufacturer.pattern
+            other = models_of.setdefault((maker, profile.dis_model.pattern), profile.id)
+            if other != profile.id:
+                faults.append(f"{profile.id}: dis_model is that of {other} too")
         if profile.manufacturer_id is not None:
             other = makers_of.setdefault(profile.manufacturer_id, profile.id)
             if other != profile.id:
@@ -245,6 +251,7 @@ def _virtual(
     name = virtual.text("name", name)
     _check_name(virtual, "name", name, name_pattern)
     electrical, optical = sensing is Sensing.ELECTRICAL, sensing is Sensing.OPTICAL
+    rough = optical and rr is not RrAvailability.NO
     location = virtual.text("body_sensor_location", "chest" if electrical else "", may_be_empty=True)
     places = {place.name.lower().replace("_", " "): place for place in BodySensorLocation}
     if location and location not in places:
@@ -257,10 +264,12 @@ def _virtual(
         sends_rr=virtual.truth("sends_rr", default=rr is not RrAvailability.NO),
         rr_unit=RrUnit.MILLISECONDS if rr_unit is RrUnit.MILLISECONDS else RrUnit.TICKS,
         rate_smoothing_s=virtual.number("rate_smoothing_s", 8.0 if optical else 3.0, least=0.1, most=60),
-        rr_noise_ms=virtual.number("rr_noise_ms", 8.0 if optical else 0.0, least=0, most=200),
-        rr_smoothing_beats=virtual.whole("rr_smoothing_beats", 1, least=1, most=20),
+        rr_noise_ms=virtual.number("rr_noise_ms", 8.0 if rough else 0.0, least=0, most=200),
+        rr_smoothing_beats=virtual.whole(
+            "rr_smoothing_beats", 4 if rr is RrAvailability.UNRELIABLE else 1, least=1, most=20
+        ),
         bogus_rr_ticks=virtual.whole("bogus_rr_ticks", 0, least=0, most=0xFFFF),
-        drops_beats_pct=virtual.number("drops_beats_pct", 6.0 if optical else 0.0, least=0, most=100),
+        drops_beats_pct=virtual.number("drops_beats_pct", 6.0 if rough else 0.0, least=0, most=100),
         repeats_reports_pct=virtual.number("repeats_reports_pct", 0.0, least=0, most=100),
     )
     virtual.nothing_left()
