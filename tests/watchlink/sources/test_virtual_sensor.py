@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 import pytest
 
@@ -74,7 +74,7 @@ def test_contact_that_lies_is_never_absent_though_beats_are_missing() -> None:
 
 def test_a_report_sent_twice_has_the_same_bytes_within_a_radio_event() -> None:
     sent = _sent(replace(_STRAP, repeats_reports_pct=10))
-    pairs = [(a, b) for a, b in zip(sent, sent[1:], strict=False) if b.at_us - a.at_us < 100_000]
+    pairs = [(a, b) for a, b in pairwise(sent) if b.at_us - a.at_us < 100_000]
     assert 0.07 < len(pairs) / len(sent) < 0.12
     assert all(a.payload == b.payload for a, b in pairs)
-    assert all(a.at_us < b.at_us for a, b in zip(sent, sent[1:], strict=False))
+    assert all(a.at_us < b.at_us for a, b in pairwise(sent))
