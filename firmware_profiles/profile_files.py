@@ -329,8 +329,17 @@ class _Table:
         self.fault(key, f"must be {_KIND_NAMES[kind]}, is {_told(value)}")
         return default
 
+    def opened(self, key: str) -> _Table | None:
+        """The table under `key`, if there is one."""
+        table: dict[str, Any] | None = self.take(key, dict) if self.has(key) else None
+        return None if table is None else self._inner(key, table)
+
     def table(self, key: str) -> _Table:
-        return _Table(self.take(key, dict, {}), where=f"{self._where}.{key}", faults=self._faults)
+        """The table under `key`; where it is left out, an empty one."""
+        return self.opened(key) or self._inner(key, {})
+
+    def _inner(self, key: str, table: dict[str, Any]) -> _Table:
+        return _Table(table, where=f"{self._where}.{key}", faults=self._faults)
 
     def text(self, key: str, default: str | None = None, *, may_be_empty: bool = False) -> str:
         value: str | None = self.take(key, str, default)
@@ -444,7 +453,7 @@ class _Facts:
         return self._close(key, fact, value, default)
 
     def _open(self, key: str) -> _Table | None:
-        return self._table.table(key) if self._table.has(key) else None
+        return self._table.opened(key)
 
     def _close(self, key: str, fact: _Table | None, value: V | None, default: V) -> V:
         """Read why the value is believed; keep it as a fact."""
