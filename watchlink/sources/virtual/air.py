@@ -584,7 +584,11 @@ class _Sensor:
     async def _move_to(self, text: str) -> None:
         address = hci.Address(text)
         self._device.static_address = self._device.random_address = address
-        await self._device.send_sync_command(hci.HCI_LE_Set_Random_Address_Command(random_address=address))
+        await self._device.send_sync_command(
+            hci.HCI_LE_Set_Random_Address_Command(  # pyright: ignore[reportUnknownArgumentType]
+                random_address=address
+            )
+        )
 
     def _on_connection(self, connection: Connection) -> None:
         self._on_the_way.clear()

@@ -4,7 +4,7 @@ Strategy: Bleak takes a backend as a class, so `radio_of` makes a pair of classe
 Bumble raises leaves here as the Bleak exception that an operating system's backend raises in its place. Bleak does not
 promise that its base classes stay as they are: they are touched in this file only. A question to a wearable outlives
 the caller who gave it up, because Bumble would take its late answer for the answer to the next question; losing the
-link ends it. An adapter that is switched off, or whose service is gone, is told to `Central`, and asked before each call.
+link ends it. `Central` knows whether its adapter is switched off, or the service gone, and is asked before each call.
 
 References:
     bleak/backends/scanner.py and client.py of Bleak 3.1.
@@ -380,7 +380,7 @@ class _GattClient(gatt_client.Client):
 
     async def send_request(self, request: att.ATT_PDU) -> Any:
         try:
-            return await super().send_request(request)  # type: ignore[no-untyped-call]
+            return await super().send_request(request)
         except core.TimeoutError:
             # After a transaction that timed out no other may follow on the same link (Core 5.4, vol. 3, part F, 3.3.3);
             # the systems' own stacks end the link, and so no late answer meets another question.

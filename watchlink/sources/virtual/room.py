@@ -1,8 +1,7 @@
 """The space between the antennas: Bumble's controllers on one link, and what may keep a packet from arriving.
 
-Strategy: advertising, GATT, ATT, L2CAP and HCI are Bumble's; the radio is a function call, and this file is that call.
-What disturbs the radio is a set of controllers each (out of range, silent, unwilling, switched off), asked when a packet
-is sent. A packet counts as having arrived when the controller at the other end takes it on a link that lives: from then
+Strategy: advertising, GATT, ATT, L2CAP and HCI are Bumble's; the radio is a function call, and this file is that.
+What disturbs the radio is a set of controllers each (out of range, mute, unwilling, gone), asked when a packet is sent. A packet counts as having arrived when the controller at the other end takes it on a link that lives: from then
 on it cannot be lost any more, because everything between a controller and its host keeps its order. The subclasses mend
 what Bumble lacks for this: a connection attempt can be given up, two centrals do not both win one advertisement,
 controllers are met in the order in which they came (a set's order differs from run to run), and packets are not
@@ -50,22 +49,27 @@ class Room(LocalLink):
         self._far: dict[Controller, list[tuple[Callable[..., None], tuple[Any, ...]]]] = {}
 
     def add_controller(self, controller: Controller) -> None:
+        """Take a controller in, behind the others."""
         super().add_controller(controller)
         self._in_order.append(controller)
 
     def remove_controller(self, controller: Controller) -> None:
+        """Let a controller go."""
         super().remove_controller(controller)
         self._in_order.remove(controller)
         self._by_address = {address: one for address, one in self._by_address.items() if one is not controller}
 
     def on_address_changed(self, controller: Controller) -> None:
+        """Find the controller under its new address only."""
         self._by_address = {address: one for address, one in self._by_address.items() if one is not controller}
         self._by_address[controller.random_address] = controller
 
     def find_le_controller(self, address: hci.Address) -> Controller | None:
+        """The controller that has this address now."""
         return self._by_address.get(address)
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
+        """Let everybody in range hear an advertisement, or a central answer one."""
         if sender_controller in self._far or sender_controller in self.gone:
             return
         loop = asyncio.get_running_loop()
@@ -81,12 +85,13 @@ class Room(LocalLink):
         self,
         sender_controller: Controller,
         destination_address: hci.Address,
-        transport: core.PhysicalTransport,
+        transport: core.PhysicalTransport,  # noqa: ARG002 - everything here is LE
         data: bytes,
     ) -> None:
+        """Carry data over a link, unless one end is mute."""
         to = self._by_address.get(destination_address)
         if to is None or sender_controller in self.mute or to in self.mute:
-            self._tell(sender_controller, data, False)
+            self._tell(sender_controller, data, arrived=False)
         else:
             source = sender_controller.random_address
             self._carry(sender_controller, to, self._arrive, sender_controller, to, source, data)
@@ -94,6 +99,7 @@ class Room(LocalLink):
     def send_ll_control_pdu(
         self, sender_address: hci.Address, receiver_address: hci.Address, packet: ll.ControlPdu
     ) -> None:
+        """Carry what two controllers say to each other."""
         sender, to = self._by_address.get(sender_address), self._by_address.get(receiver_address)
         if sender is not None and to is not None:
             self._carry(sender, to, to.on_ll_control_pdu, sender_address, packet)
@@ -155,11 +161,11 @@ class Room(LocalLink):
 
     def _arrive(self, sender: Controller, to: Controller, source: hci.Address, data: bytes) -> None:
         arrived = source in to.le_connections
-        self._tell(sender, data, arrived)
+        self._tell(sender, data, arrived=arrived)
         if arrived:
             to.on_link_acl_data(source, core.PhysicalTransport.LE, data)
 
-    def _tell(self, sender: Controller, data: bytes, arrived: bool) -> None:  # noqa: FBT001 - as a tap takes it
+    def _tell(self, sender: Controller, data: bytes, *, arrived: bool) -> None:
         tap = self.taps.get(sender)
         if tap is not None:
             tap(data, arrived)
@@ -171,10 +177,12 @@ class RoomController(Controller):
     le_acl_data_packet_length = 251
 
     def create_le_connection(self, peer_address: hci.Address) -> None:
+        """Answer an advertisement, if the wearable takes this central."""
         if isinstance(self.link, Room) and self.link.may_connect(self, peer_address):
             super().create_le_connection(peer_address)
 
     def on_hci_le_create_connection_cancel_command(self, _command: Any) -> hci.HCI_StatusReturnParameters:
+        """As the host asks for it."""
         self.give_up()
         return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
 
