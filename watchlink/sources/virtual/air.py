@@ -1,9 +1,9 @@
 """A Bluetooth air in this process: wearables that advertise and notify, and a central through which Bleak hears them.
 
 Strategy: in one `Room` a Bumble host and controller for every wearable, and one more set for every adapter, which
-`backend` offers to Bleak. A sensor is a task that sleeps on the clock and sends. Every trouble is a method that begins it
-at once and, where it lasts, another one that ends it; none of them waits, so that a trouble is exact in time. Beside the
-trouble stands the truth: what arrived at an adapter on a living link, and when each wearable could be had.
+`backend` offers to Bleak. A sensor is a task that sleeps on the clock and sends. Every trouble is a method that begins
+it at once and, where it lasts, another one that ends it; none of them waits, so that a trouble is exact in time. Beside
+the troubles stands the truth: what arrived at an adapter on a living link, and when each wearable could be had.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The space between the antennas: Bumble's controllers on one link, and what may keep a packet from arriving.
 
-Strategy: advertising, GATT, ATT, L2CAP and HCI are Bumble's; the radio is a function call, and this file is that.
-What disturbs the radio is a set of controllers each (out of range, mute, unwilling, gone), asked when a packet is sent. A packet counts as having arrived when the controller at the other end takes it on a link that lives: from then
-on it cannot be lost any more, because everything between a controller and its host keeps its order. The subclasses mend
-what Bumble lacks for this: a connection attempt can be given up, two centrals do not both win one advertisement,
-controllers are met in the order in which they came (a set's order differs from run to run), and packets are not
-formatted for a log that nobody reads, which took half of the time.
+Strategy: advertising, GATT, ATT, L2CAP and HCI are Bumble's; the radio is a function call, and this file is that. What
+disturbs the radio is a set of controllers each (out of range, mute, unwilling, gone), asked when a packet is sent. A
+packet counts as having arrived when the controller at the other end takes it on a link that lives: from then on it
+cannot be lost any more, because everything between a controller and its host keeps its order. The subclasses mend what
+Bumble lacks for this: a connection attempt can be given up, two centrals do not both win one advertisement, controllers
+are met in the order in which they came (a set's order differs from run to run), and packets are not formatted for a log
+that nobody reads, which took half of the time.
 """
 
 from __future__ import annotations
