@@ -448,10 +448,14 @@ class _Stranger:
 
     async def keep(self) -> None:
         await self._device.power_on()
+        over = asyncio.Event()
         if not self._let_go.is_set():
             with contextlib.suppress(core.BaseBumbleError):  # given up
-                await self._device.connect_le(self._sensor.address, timeout=None)
+                connection = await self._device.connect_le(self._sensor.address, timeout=None)
+                connection.on(connection.EVENT_DISCONNECTION, lambda _reason: over.set())
         await self._let_go.wait()
+        if self._device.connections:  # its host has not heard yet that the link is over
+            await over.wait()
         await self._device.power_off()
         self._room.remove_controller(self._controller)
 
