@@ -59,6 +59,7 @@ def emissions(number: int, *, until_us: int | None = None) -> Iterator[Emission]
 def cohort(names: Sequence[str] = NAMES) -> list[VirtualWearable]:
     return [
         VirtualWearable(
+            serial=name,
             name=name,
             manufacturer=f"Maker {number}",
             model=f"Model {number}",

@@ -188,6 +188,7 @@ class _OnTheAir:
         self._air = VirtualAir(
             [
                 VirtualWearable(
+                    serial="0001",
                     name="Polar H10 0001",
                     manufacturer="Polar",
                     model="H10",
