@@ -455,8 +455,13 @@ _WHERE = "acme.toml: acme-1"
         ),
         pytest.param(
             wearable(f"min_rr_ms = {{ value = 0x1{'0' * 5000}, {_FACT} }}"),
-            [f"{_WHERE}.min_rr_ms", "0 to 2000", "more than 20 digits"],
+            [f"{_WHERE}.min_rr_ms", "0 to 2000", "thousands of digits"],
             id="huge number",
+        ),
+        pytest.param(
+            wearable(f"links = {{ value = [0x1{'0' * 5000}], {_FACT} }}"),
+            [f"{_WHERE}.links", "whole number", "thousands of digits"],
+            id="list of a huge number",
         ),
         pytest.param(
             wearable(f"stall_s = {{ value = 1, {_FACT} }}"), [f"{_WHERE}.stall_s", "must be 2 to 60"], id="short stall"
