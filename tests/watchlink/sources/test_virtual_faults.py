@@ -414,7 +414,7 @@ def test_a_battery_falls_and_says_so() -> None:
         client = await ear.listen()
         levels: list[int] = []
         await client.start_notify(BATTERY, lambda _, data: levels.append(data[0]))
-        await until(clock, 3600)
+        await until(clock, 3612)
         assert await client.read_gatt_char(BATTERY) == bytes([70])
         assert levels == [79, 78, 77, 76, 75, 74, 73, 72, 71, 70]
         air.set_battery("A", 100)

@@ -40,6 +40,7 @@ _SUPERVISION_S: Final = 2.0
 _SLOW_ANSWER_S: Final = 10.0
 _MALFORMED_EVERY: Final = 4
 _MALFORMED: Final = (b"", b"\x16", b"\x01\x48")
+_BATTERY_EVERY: Final = 10  # emissions; looking at it each time is felt in two hours of eight
 _US_PER_H: Final = 3_600_000_000
 _NOTIFICATION: Final = 0x1B
 
@@ -173,7 +174,8 @@ class VirtualAir:
         """By serial, the intervals [from_us, to_us) in which it could be connected to and would stream.
 
         A trouble that is over in its instant (a lost link) ends an interval, and the next one begins in that instant:
-        every beginning but the first is a moment from which a client can be expected to recover.
+        every beginning but the first is a moment from which a client can be expected to recover. A limit of links is
+        not looked at.
         """
         now_us = self._clock.now_us()
         return {serial: reach.until(now_us) for serial, reach in self._reach.items()}
@@ -444,20 +446,23 @@ class _Stranger:
         self._sensor = sensor
         self._device, self._controller = new_device(room, address=address, name="stranger")
         self._let_go = asyncio.Event()
+        self._over = asyncio.Event()
         room.kept_for[sensor.controller] = self._controller
 
     async def keep(self) -> None:
         await self._device.power_on()
-        over = asyncio.Event()
         if not self._let_go.is_set():
             with contextlib.suppress(core.BaseBumbleError):  # given up
                 connection = await self._device.connect_le(self._sensor.address, timeout=None)
-                connection.on(connection.EVENT_DISCONNECTION, lambda _reason: over.set())
+                connection.on(connection.EVENT_DISCONNECTION, self._on_disconnection)
         await self._let_go.wait()
         if self._device.connections:  # its host has not heard yet that the link is over
-            await over.wait()
+            await self._over.wait()
         await self._device.power_off()
         self._room.remove_controller(self._controller)
+
+    def _on_disconnection(self, _reason: int) -> None:
+        self._over.set()
 
     def let_go(self) -> None:
         self._let_go.set()
@@ -611,7 +616,8 @@ class _Sensor:
             for connection in self._device.connections.values():
                 if connection is not self._wedged:
                     self._send_measurement(connection, emission.payload)
-                    self._tell_battery(connection)
+                    if self._emitted % _BATTERY_EVERY == 0:
+                        self._tell_battery(connection)
 
     def _send_measurement(self, connection: Connection, payload: bytes) -> None:
         """Send, or discard where nobody subscribed: a sensor does not keep old values."""
