@@ -75,7 +75,7 @@ class BleSource:
                 Known(name=wearer.name, address=wearer.address, identity=wearer.identity),
                 wearable=wearer.wearable,
                 profile=wearer.profile,
-                stall_s=getattr(profiles.get(wearer.profile, profiles[GENERIC_ID]), "stall_s", 6.0),
+                stall_s=profiles.get(wearer.profile, profiles[GENERIC_ID]).stall_s,
                 adapters=self._adapters,
                 first_adapter=number % len(self._adapters),
                 clock=clock,

@@ -34,7 +34,6 @@ _ADAPTER_ADDRESS: Final = "C0:00:00:01:00:{:02X}"
 _STRANGER_ADDRESS: Final = "C0:00:00:02:{:02X}:{:02X}"
 _WEARABLE_ADDRESS: Final = "C0:00:01:{:02X}:{:02X}:{:02X}"
 _ADVERTISING_INTERVAL_MS: Final = 250.0
-_SERIAL_NUMBER: Final = 0x2A25
 _SUPERVISION_S: Final = 2.0
 # Longer than a client should wait for a value, shorter than the 30 s after which ATT gives the link up.
 _SLOW_ANSWER_S: Final = 10.0
@@ -678,7 +677,7 @@ def _services(
         _readable(gatt.FIRMWARE_REVISION, wearable.firmware.encode()),
     ]
     if wearable.serves_serial:
-        information.append(_readable(_SERIAL_NUMBER, wearable.serial.encode()))
+        information.append(_readable(gatt.SERIAL_NUMBER, wearable.serial.encode()))
     return [
         Service(_uuid(gatt.HEART_RATE_SERVICE), heart_rate),
         Service(_uuid(gatt.BATTERY_SERVICE), [battery]),
