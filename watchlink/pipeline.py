@@ -35,6 +35,7 @@ from watchlink.packets import (
 from watchlink.readings import (
     Battery,
     BeatReading,
+    ContactReading,
     Duplicate,
     Grade,
     GradeReading,
@@ -53,6 +54,8 @@ from watchlink.readings import (
 from watchlink.timing import BeatTimer
 
 _US_PER_S: Final = 1_000_000
+# A sensor at the edge of contact flickers; what it has said for so long is told.
+_CONTACT_HOLDS_US: Final = 2_000_000
 # A wearable that sent this many reports without an interval does not send intervals.
 _REPORTS_WITHOUT_RR: Final = 30
 # A watch's own bpm holds until the next report; after a longer silence than this nothing is known about the time
@@ -134,6 +137,9 @@ class Pipeline:
         self._reports_without_rr = 0
         self._rate_until_s = float("-inf")
         self._guard = DuplicateGuard()
+        self._contact: Contact | None = None
+        self._contact_said = Contact.NOT_SUPPORTED
+        self._contact_since_us = 0
         self._last_us = 0
         self._rate_gap = True
 
@@ -157,9 +163,11 @@ class Pipeline:
                 surplus_octets=len(measurement.surplus),
             )
         ]
-        if self._profile.contact_reliable and measurement.contact is Contact.ABSENT:
-            readings += self._break()
-            return tuple(readings)
+        if self._profile.contact_reliable:
+            readings += self._judge_contact(packet.at_us, measurement.contact)
+            if measurement.contact is Contact.ABSENT:
+                readings += self._break()
+                return tuple(readings)
         readings += self._judge_grade(packet.at_us, measurement)
         if self._grade in (Grade.BEAT, Grade.PULSE):
             beats = self._timer.push(at_us=packet.at_us, rr_ticks=measurement.rr_ticks)
@@ -168,6 +176,16 @@ class Pipeline:
         if self._grade in (Grade.PULSE, Grade.RATE):
             readings += self._reported_rate(packet.at_us, measurement.heart_rate_bpm)
         return tuple(readings)
+
+    def _judge_contact(self, at_us: int, contact: Contact) -> list[Reading]:
+        """Tell a change of the contact once it has held. Intervals are judged at once, by the bits of each report."""
+        if contact is not self._contact_said:
+            self._contact_said, self._contact_since_us = contact, at_us
+        held = at_us - self._contact_since_us >= _CONTACT_HOLDS_US or self._contact is None
+        if contact in (self._contact, Contact.NOT_SUPPORTED) or not held:
+            return []
+        self._contact = contact
+        return [ContactReading(person=self._person, at_us=at_us, present=contact is Contact.PRESENT)]
 
     def _break(self) -> tuple[Reading, ...]:
         """Beats will be missing from here on; those held back for their followers come out now."""

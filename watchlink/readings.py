@@ -155,6 +155,15 @@ class Battery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactReading:
+    """Whether the sensor touches the skin, once it has said so for a while; only where it can be believed."""
+
+    person: str
+    at_us: int
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Worn:
     """Where the sensor says that it sits."""
 
@@ -176,6 +185,7 @@ Reading: TypeAlias = (
     | SpikeEnded
     | GradeReading
     | Battery
+    | ContactReading
     | Worn
 )
 
@@ -192,6 +202,7 @@ _KINDS: Mapping[type[Reading], str] = {
     SpikeEnded: "spike",
     GradeReading: "grade",
     Battery: "battery",
+    ContactReading: "contact",
     Worn: "worn",
 }
 

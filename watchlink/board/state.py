@@ -15,6 +15,7 @@ from watchlink.packets import EventKind, LinkChange, LinkState, Packet, Seat, Se
 from watchlink.readings import (
     Battery,
     BeatReading,
+    ContactReading,
     Duplicate,
     Grade,
     GradeReading,
@@ -31,6 +32,8 @@ from watchlink.readings import (
 )
 
 _US_PER_S: Final = 1_000_000
+# Whatever is being tried meanwhile, for a person who looks at the board the link is lost until data flows again.
+_NO_LINK: Final = frozenset(LinkState) - {LinkState.STREAMING, LinkState.STALLED}
 TREND_S: Final = 60
 _STALE_US: Final = 5 * _US_PER_S
 _EVENTS: Final = 4
@@ -56,6 +59,7 @@ class Signal(StrEnum):
     WAITING = "waiting"
     GOOD = "good"
     PATCHY = "patchy"
+    NO_CONTACT = "no contact"
     STALE = "stale"
     LOST = "lost"
 
@@ -118,6 +122,7 @@ class _Person:
     recent: deque[HeartRateReading] = field(default_factory=deque[HeartRateReading])
     rmssd_ms: float | None = None
     rising: bool = False
+    contact: bool = True
     battery_pct: int | None = None
     last_mark: str = ""
 
@@ -159,10 +164,13 @@ class BoardFold:
                 self._person(item.person).rising = False
             case GradeReading():
                 self._person(item.person).grade = item.grade
+            case ContactReading():
+                self._person(item.person).contact = item.present
             case Battery():
                 self._person(item.person).battery_pct = item.charge_pct
             case Seat():
-                self._person(item.person).seated_with = item.wearable
+                person = self._person(item.person)
+                person.seated_with, person.contact = item.wearable, True
             case SessionEvent():
                 self._event(item)
             case LinkChange():
@@ -222,12 +230,14 @@ class BoardFold:
         )
 
     def _signal(self, person: _Person, at_us: int) -> Signal:
-        if person.link is LinkState.LOST:
-            return Signal.LOST
         if person.heard_us is None:
             return Signal.WAITING
+        if person.link in _NO_LINK:
+            return Signal.LOST
         if at_us - person.heard_us > _STALE_US:
             return Signal.STALE
+        if not person.contact:
+            return Signal.NO_CONTACT
         return Signal.GOOD if _clean_pct(person) >= 90 else Signal.PATCHY
 
 

@@ -18,6 +18,7 @@ from watchlink.packets import to_record as packet_record
 from watchlink.readings import (
     Battery,
     BeatReading,
+    ContactReading,
     Duplicate,
     GradeReading,
     HeartRateReading,
@@ -100,6 +101,8 @@ class PlainSink:
                 self._line(item.at_us, f"{item.person} wearable gives {item.grade} grade")
             case Battery(charge_pct=charge_pct) if charge_pct <= 20:
                 self._line(item.at_us, f"{item.person} battery {charge_pct} %")
+            case ContactReading():
+                self._line(item.at_us, f"{item.person} {'has' if item.present else 'has no'} contact with the skin")
             case Undecodable():
                 self._line(item.at_us, f"{item.person} sent a report that cannot be read: {item.reason}")
             case SpikeStarted():
@@ -152,6 +155,7 @@ class JsonSink:
                 | GradeReading()
                 | Battery()
                 | Worn()
+                | ContactReading()
                 | Duplicate()
                 | Late()
                 | Undecodable()

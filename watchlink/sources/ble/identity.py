@@ -3,19 +3,23 @@
 Strategy: an address is a hint only: watches change theirs, macOS makes them up. A name is shared by every watch of a
 model. The serial number, where a wearable has one, is proof, and it can be asked for once connected; it is kept as a
 digest, for it names a thing that somebody owns. So: the address that is known wins at once. A name alone is followed
-at once where the serial number will prove it. Without that proof it is followed only if nobody else in the session has
-a wearable of that name and only one is heard, after the known address has stayed away for a while.
+at once where the serial number will prove it. Without that proof it is followed only if it carries digits of its own
+("Polar H10 1A2B3C4D"), nobody else in the session has a wearable of that name, and only one is heard, after the known
+address has stayed away for a while. "Forerunner 255" under a new address may be anybody's: then nothing is recorded.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 # How long the known address must have stayed away before a lone wearable of the same name is taken for it, unproven.
 AWAY_US: Final = 10_000_000
+# Four or more hexadecimal digits at the end, at least one of them a figure: part of a serial number.
+_OWN_DIGITS: Final = re.compile(r"[ :_-](?=[A-F]*[0-9])[0-9A-F]{4,}$", re.IGNORECASE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +75,7 @@ def owner_of(
     for known in candidates:
         if known.identity is not None:
             return known  # whether it is the one will be proven
-    if len(namesakes) != 1 or not candidates:
+    if len(namesakes) != 1 or not candidates or not _OWN_DIGITS.search(heard.name):
         return None
     same_name = {one.address for one in all_heard if one.name == heard.name and now_us - one.last_us < AWAY_US}
     if same_name != {heard.address} or now_us - heard.first_us < AWAY_US:

@@ -105,6 +105,7 @@ class Keeper:
         self._battery_us: int | None = None
         self._described = False
         self._trouble = ""
+        self._in_doubt = False
 
     async def keep(self) -> None:
         """Go on until cancelled; then unsubscribe and disconnect."""
@@ -123,6 +124,13 @@ class Keeper:
         """Put a change of the link into the log."""
         self._state = state
         self._arrive(LinkChange(at_us=self._clock.now_us(), wearable=self._wearable, state=state, reason=reason))
+
+    def note_doubt(self, heard: Heard) -> None:
+        """Something was heard that may be the wearable and may be another one; said once between two attempts."""
+        known = self.known
+        if heard.name == known.name and heard.address not in known.strangers and not self._in_doubt:
+            self._in_doubt = True
+            self.say(LinkState.SEEKING, "a wearable of this name is near; nothing proves yet that it is the same")
 
     def say_trouble(self, reason: str) -> None:
         """The adapter cannot be used, or can again (no reason): said once, not at every attempt."""
@@ -147,6 +155,7 @@ class Keeper:
         """Wait until the wearable is heard, then connect and subscribe; say whether that came about."""
         self.say(LinkState.SEEKING)
         self._trouble = ""
+        self._in_doubt = False
         adapter = self._adapters[self._adapter]
         async with adapter.turn(self) as found:
             self._generation += 1
@@ -360,6 +369,8 @@ class Adapter:
             for waiting in self._waiting:
                 if waiting.keeper.known is owner:
                     sightings[waiting] = found
+                elif owner is None:
+                    waiting.keeper.note_doubt(heard)
 
         now_us = self._clock.now_us()
         self._heard = {at: one for at, one in self._heard.items() if now_us - one.last_us <= 2 * AWAY_US}
