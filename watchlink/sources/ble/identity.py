@@ -22,7 +22,7 @@ AWAY_US: Final = 10_000_000
 _OWN_DIGITS: Final = re.compile(r"[ :_-](?=[A-F]*[0-9])[0-9A-F]{4,}$", re.IGNORECASE)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Known:
     """What is known of one wearable of a session, and changes as more is learnt.
 

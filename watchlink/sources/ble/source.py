@@ -67,7 +67,10 @@ class BleSource:
         self._clock = clock
         self._wearers = tuple(wearers)
         self._arrived: asyncio.Queue[Packet | None] = asyncio.Queue()
-        self._adapters = [Adapter(radio, clock=clock, everybody=self._everybody) for radio in radios or (Radio(),)]
+        radios = radios or (Radio(),)
+        self._adapters = [
+            Adapter(radio, clock=clock, everybody=self._everybody, alone=len(radios) == 1) for radio in radios
+        ]
         chance = chance or random.Random()
         profiles = load_profiles()
         self._keepers = {

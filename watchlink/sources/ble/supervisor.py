@@ -71,6 +71,10 @@ _ONCE: Final = (
 )
 
 
+class AdapterTrouble(Exception):
+    """An adapter cannot be used now; those who wait for it may go to another one."""
+
+
 class Keeper:
     """Keeps one wearable connected."""
 
@@ -112,11 +116,16 @@ class Keeper:
         try:
             while True:
                 await self._back_off()
-                if not await self._connect():
-                    self._failures += 1
+                try:
+                    connected = await self._connect()
+                except AdapterTrouble:  # nothing was tried yet
                     self._adapter = (self._adapter + 1) % len(self._adapters)
                     continue
-                await self._stream()
+                if connected:
+                    await self._stream()
+                else:
+                    self._failures += 1
+                    self._adapter = (self._adapter + 1) % len(self._adapters)
         finally:
             await self._let_go()
 
@@ -153,8 +162,8 @@ class Keeper:
 
     async def _connect(self) -> bool:
         """Wait until the wearable is heard, then connect and subscribe; say whether that came about."""
-        self.say(LinkState.SEEKING)
-        self._trouble = ""
+        if not self._trouble:
+            self.say(LinkState.SEEKING)
         self._in_doubt = False
         adapter = self._adapters[self._adapter]
         async with adapter.turn(self) as found:
@@ -169,6 +178,7 @@ class Keeper:
                 arrive=self._on_arrival,
             )
             try:
+                self._trouble = ""
                 self.say(LinkState.CONNECTING)
                 await link.connect()
                 self.say(LinkState.SUBSCRIBING)
@@ -297,9 +307,19 @@ class _Waiting:
 class Adapter:
     """One adapter: listens for those who wait, and lets them connect one after another."""
 
-    def __init__(self, radio: Radio, *, clock: Clock, everybody: Callable[[], Sequence[Known]]) -> None:
-        """`everybody` gives what is known of all wearables of the session, also of those on other adapters."""
+    def __init__(
+        self, radio: Radio, *, clock: Clock, everybody: Callable[[], Sequence[Known]], alone: bool = True
+    ) -> None:
+        """Nothing is done before `run`.
+
+        Args:
+            radio: the adapter.
+            clock: the session's.
+            everybody: gives what is known of all wearables of the session, also of those on other adapters.
+            alone: whether there is no other adapter to which those who wait could go.
+        """
         self.radio = radio
+        self._alone = alone
         self._clock = clock
         self._everybody = everybody
         self._waiting: list[_Waiting] = []
@@ -308,7 +328,11 @@ class Adapter:
 
     @contextlib.asynccontextmanager
     async def turn(self, keeper: Keeper) -> AsyncGenerator[Found, None]:
-        """Wait until the keeper's wearable is heard; the adapter is the keeper's own until the context is left."""
+        """Wait until the keeper's wearable is heard; the adapter is the keeper's own until the context is left.
+
+        Raises:
+            AdapterTrouble: this adapter cannot be used now, and there is another one.
+        """
         future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(keeper=keeper, since_us=self._clock.now_us(), found=future)
         self._waiting.append(waiting)
@@ -331,7 +355,9 @@ class Adapter:
             except LinkError as error:
                 for waiting in self._waiting:
                     waiting.keeper.say_trouble(str(error))
-                await self._pause(trouble_pause_us)
+                    if not self._alone and not waiting.found.done():
+                        waiting.found.set_exception(AdapterTrouble())
+                await self._clock.sleep_until_us(self._clock.now_us() + trouble_pause_us)
                 trouble_pause_us = min(2 * trouble_pause_us, _LONGEST_TROUBLE_PAUSE_US)
                 continue
             trouble_pause_us = _TROUBLE_PAUSE_US
