@@ -1,10 +1,11 @@
 """Whole sessions on an air full of trouble: is every report that was delivered in the log once, under the right person?
 
-Each seed draws a practice session of eight wearables (two of them with one name, some without a serial number, every
-fourth session on two adapters) and its faults: stalls, lost links, out of range, hang-ups, refusals, silent and mute
-wearables, one held by a phone, new addresses, duplicates, malformed reports, battery errors, the adapter off, its
-service gone. The live source runs on it unchanged, in virtual time. Beside each other: what the air delivered, and what
-the log holds. Recovery is counted from the moment at which a wearable could be had again to its next report in the log.
+Each seed draws a practice session of eight wearables: two of them with one name, which the wearable of a stranger has
+too, some without a serial number, every fourth session on two adapters. And it draws their faults: stalls, lost links,
+out of range, hang-ups, refusals, silent and mute wearables, one held by a phone, new addresses, duplicates, malformed
+reports, battery errors, the adapter off, its service gone. The live source runs on it unchanged, in virtual time.
+Beside each other: what the air delivered, and what the log holds. Recovery is counted from the moment at which a
+wearable could be had again to its next report in the log.
 
 Ends with 1 if a limit is broken: nothing lost, nothing twice, nothing under another person, recovery in 10 s (median)
 and 30 s (95 %), at most 12 attempts a minute and wearable, no task left; memory steady over ten sessions.
@@ -21,11 +22,12 @@ import random
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from firmware_profiles.profiles import profile_for_name
@@ -34,7 +36,7 @@ from watchlink.packets import Discarded, DiscardReason, LinkChange, LinkState, N
 from watchlink.session import default_plan
 from watchlink.sources.ble import BleSource, Wearer, scan
 from watchlink.sources.ble.identity import identity_of
-from watchlink.sources.virtual.air import VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
 from watchlink.sources.virtual.faults import Fault, FaultKind, namesakes, play, random_faults
 from watchlink.sources.virtual.practice import practice
 
@@ -46,6 +48,7 @@ _FAIR_S = 60.0
 _SESSIONS_FOR_MEMORY = 10
 _GROWTH_LIMIT_MIB = 8.0
 _WITHOUT_SERIAL = 0.3
+_STRANGER = "stranger"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +75,7 @@ def run_session(seed: int, minutes: float) -> Outcome:
     until_us = round(minutes * _MINUTE_US)
     wearables = _wearables(chance, seed)
     adapters = 2 if seed % 4 == 0 else 1
-    faults = random_faults(chance, [one.serial for one in wearables], until_us - _MINUTE_US, adapters=adapters)
+    faults = random_faults(chance, [one.serial for one in wearables[:-1]], until_us - _MINUTE_US, adapters=adapters)
     clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, tzinfo=UTC))
     outcome = Outcome(seed=seed, faults=Counter(fault.kind for fault in faults))
     clock.run(_session(outcome, wearables, faults, adapters, until_us, clock))
@@ -83,8 +86,14 @@ def _wearables(chance: random.Random, seed: int) -> list[VirtualWearable]:
     people = practice(plan=default_plan(), people=8, seed=seed).people
     wearables = [person.wearable for person in people]
     twins = [one.serial for one in chance.sample(wearables, 2)]
+    stranger = replace(wearables[0], serial=_STRANGER, emissions=_heart_of_a_stranger())
     shy = {one.serial for one in wearables if one.serial not in twins and chance.random() < _WITHOUT_SERIAL}
-    return namesakes([replace(one, serves_serial=one.serial not in shy) for one in wearables], twins)
+    wearables = [replace(one, serves_serial=one.serial not in shy) for one in wearables]
+    return namesakes([*wearables, stranger], [*twins, _STRANGER])
+
+
+def _heart_of_a_stranger() -> Iterator[Emission]:
+    return (Emission(at_us=second * _US_PER_S, payload=b"\x10\xc8\x33\x01") for second in count())
 
 
 async def _session(
@@ -109,6 +118,8 @@ async def _session(
         for serial, notifications in log.items():
             sent = [(one.at_us, one.payload) for one in air.delivered[serial] if one.at_us < until_us]
             _compare(outcome, sent, notifications)
+            if serial == _STRANGER:
+                continue
             _recovery(outcome, air.reachable[serial], [at_us for at_us, _ in notifications], until_us)
             outcome.most_attempts = max(outcome.most_attempts, _most_in_a_minute(attempts[serial]))
     outcome.tasks_left = len(asyncio.all_tasks()) - 1
@@ -120,6 +131,8 @@ async def _seats(air: VirtualAir, wearables: Sequence[VirtualWearable], clock: V
     found.sort(key=lambda heard: heard.device.address)  # the air gives addresses in the order of its wearables
     seats = []
     for wearable, heard in zip(wearables, found, strict=True):
+        if wearable.serial == _STRANGER:
+            continue
         profile = profile_for_name(heard.name).id
         proof = identity_of(profile=profile, serial_number=wearable.serial.encode())
         seats.append(

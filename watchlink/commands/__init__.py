@@ -6,6 +6,7 @@ imports what it runs when it runs.
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -54,6 +55,7 @@ def options(
 
 def main() -> None:
     """Run the program and leave with its exit code; every error meant for a person is one sentence on stderr."""
+    _end_well_when_told_to()
     try:
         app()
     except WatchlinkError as error:
@@ -61,3 +63,11 @@ def main() -> None:
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _end_well_when_told_to() -> None:
+    """A closed terminal and a polite `kill` end a session like Ctrl-C: saved, unsubscribed, disconnected."""
+    for name in ("SIGTERM", "SIGHUP"):  # the second is not known everywhere
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # `nohup` means it
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))

@@ -145,9 +145,14 @@ def _process(tmp_path: Path, *arguments: object, typed: bytes = b"", **more: str
 
 
 def _interrupted(
-    tmp_path: Path, *arguments: object, until: Sequence[str], typed: bytes = b"", **more: str
+    tmp_path: Path,
+    *arguments: object,
+    until: Sequence[str],
+    typed: bytes = b"",
+    how: signal.Signals = signal.SIGINT,
+    **more: str,
 ) -> tuple[int, str, str]:
-    """Run a session in a real process, type into it, and press Ctrl-C once all of `until` has been printed.
+    """Run a session in a real process, type into it, and end it (by Ctrl-C) once all of `until` has been printed.
 
     Its standard input stays open to its end. Returns its exit code and what it printed and said.
     """
@@ -169,12 +174,15 @@ def _interrupted(
         while missing and (line := child.stdout.readline().decode(errors="replace")):
             printed += line
             missing -= {words for words in missing if words in line}
-        child.send_signal(signal.SIGINT)
+        child.send_signal(how)
         printed += child.stdout.read().decode(errors="replace")
         said = child.stderr.read().decode(errors="replace")
         code = child.wait()
     assert missing == set()
     return code, printed, said
+
+
+_ENDINGS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
 
 def _recorded(tmp_path: Path) -> tuple[StoredSession, list[Packet]]:
@@ -593,8 +601,11 @@ def test_a_demo_is_recorded_and_replayed_to_the_byte(tmp_path: Path) -> None:
     assert 7190 < stored.duration_s <= 7200
 
 
-def test_a_demo_that_is_interrupted_ends_with_130_and_its_session_can_be_shown(tmp_path: Path) -> None:
-    code, printed, said = _interrupted(tmp_path, "demo", "--people", 2, "--plain", until=["link streaming"])
+@pytest.mark.parametrize("how", list(_ENDINGS), ids=lambda how: how.name)
+def test_a_demo_that_is_interrupted_ends_with_130_and_its_session_can_be_shown(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    code, printed, said = _interrupted(tmp_path, "demo", "--people", 2, "--plain", until=["link streaming"], how=how)
     assert code == 130
     assert "Session 1 is in the archive" in said
     assert "Traceback" not in said
