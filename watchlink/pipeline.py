@@ -20,8 +20,14 @@ from dsp import (
     SpikeStart,
 )
 from firmware_profiles.gatt import decode_battery_level, decode_body_sensor_location
-from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, MalformedMeasurement, decode
-from firmware_profiles.profiles import Profile, RrAvailability, Sensing
+from firmware_profiles.heart_rate_service import (
+    RR_TICKS_PER_S,
+    Contact,
+    HeartRateMeasurement,
+    MalformedMeasurement,
+    decode,
+)
+from firmware_profiles.profiles import Profile, RrAvailability, RrUnit, Sensing
 from watchlink.duplicates import DuplicateGuard
 from watchlink.packets import (
     Attribute,
@@ -46,18 +52,23 @@ from watchlink.readings import (
     Measured,
     Phase,
     Reading,
+    RrUnitReading,
     SpikeEnded,
     SpikeStarted,
     Undecodable,
     Worn,
 )
 from watchlink.timing import BeatTimer
+from watchlink.unit_audit import RrUnitAuditor, RrUnitVerdict
 
 _US_PER_S: Final = 1_000_000
 # A sensor at the edge of contact flickers; what it has said for so long is told.
 _CONTACT_HOLDS_US: Final = 2_000_000
 # A wearable that sent this many reports without an interval does not send intervals.
 _REPORTS_WITHOUT_RR: Final = 30
+# The audit of the unit of intervals is looked at so often: a stretch of reports lasts that long at least.
+_AUDIT_EVERY_REPORTS: Final = 30
+_WORDS_PER_S: Final = {RrUnitVerdict.TICKS: RR_TICKS_PER_S, RrUnitVerdict.MILLISECONDS: 1000}
 # A watch's own bpm holds until the next report; after a longer silence than this nothing is known about the time
 # between.
 _RATE_HOLDS_S: Final = 5.0
@@ -131,7 +142,10 @@ class Pipeline:
 
     def _wear(self, profile: Profile, *, after_s: float) -> None:
         self._profile = profile
-        self._timer = BeatTimer(min_rr_ms=profile.min_rr_ms, after_s=after_s)
+        self._unit = RrUnitVerdict.MILLISECONDS if profile.rr_unit is RrUnit.MILLISECONDS else RrUnitVerdict.TICKS
+        self._timer = self._new_timer(after_s=after_s)
+        self._auditor = None if profile.rr_unit is RrUnit.TICKS else RrUnitAuditor()
+        self._reports_to_audit = _AUDIT_EVERY_REPORTS
         self._artefacts = ArtefactStage()
         self._grade: Grade | None = None
         self._reports_without_rr = 0
@@ -142,6 +156,9 @@ class Pipeline:
         self._contact_since_us = 0
         self._last_us = 0
         self._rate_gap = True
+
+    def _new_timer(self, *, after_s: float) -> BeatTimer:
+        return BeatTimer(min_rr_ms=self._profile.min_rr_ms, words_per_s=_WORDS_PER_S[self._unit], after_s=after_s)
 
     def _notification(self, packet: Notification) -> tuple[Reading, ...]:
         if self._guard.repeats(at_us=packet.at_us, payload=packet.payload):
@@ -170,6 +187,7 @@ class Pipeline:
                 return tuple(readings)
         readings += self._judge_grade(packet.at_us, measurement)
         if self._grade in (Grade.BEAT, Grade.PULSE):
+            readings += self._audit_unit(packet.at_us, measurement.rr_ticks)
             beats = self._timer.push(at_us=packet.at_us, rr_ticks=measurement.rr_ticks)
             for beat in beats:
                 readings += self._clean_all(self._artefacts.push(beat))
@@ -187,9 +205,32 @@ class Pipeline:
         self._contact = contact
         return [ContactReading(person=self._person, at_us=at_us, present=contact is Contact.PRESENT)]
 
+    def _audit_unit(self, at_us: int, rr_words: tuple[int, ...]) -> list[Reading]:
+        """Compare the intervals with the clock until it is known in which unit they are sent."""
+        if self._auditor is None:
+            return []
+        self._auditor.push(at_us=at_us, rr_words=rr_words)
+        self._reports_to_audit -= 1
+        if self._reports_to_audit:
+            return []
+        self._reports_to_audit = _AUDIT_EVERY_REPORTS
+        unit = self._auditor.verdict().unit
+        if unit is RrUnitVerdict.UNDETERMINED:
+            return []
+        self._auditor = None
+        readings: list[Reading] = [RrUnitReading(person=self._person, at_us=at_us, unit=unit)]
+        if unit is not self._unit:  # what was timed before was 2.4 % off; no difference is taken across the change
+            readings += self._break()
+            self._unit = unit
+            self._timer = self._new_timer(after_s=self._timer.last_beat_s)
+            self._timer.break_chain()
+        return readings
+
     def _break(self) -> tuple[Reading, ...]:
         """Beats will be missing from here on; those held back for their followers come out now."""
         self._timer.break_chain()
+        if self._auditor is not None:
+            self._auditor.break_off()
         self._rate_gap = True
         return tuple(self._clean_all(self._artefacts.flush()))
 

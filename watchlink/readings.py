@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 from dsp import BeatLabel, HrvMetrics, Spike, SpikeStart
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
+from watchlink.unit_audit import RrUnitVerdict
 
 
 class Grade(StrEnum):
@@ -164,6 +165,15 @@ class ContactReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RrUnitReading:
+    """The unit in which the wearable sends its intervals, found by comparing them with the clock; used from now on."""
+
+    person: str
+    at_us: int
+    unit: RrUnitVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Worn:
     """Where the sensor says that it sits."""
 
@@ -186,6 +196,7 @@ Reading: TypeAlias = (
     | GradeReading
     | Battery
     | ContactReading
+    | RrUnitReading
     | Worn
 )
 
@@ -203,6 +214,7 @@ _KINDS: Mapping[type[Reading], str] = {
     GradeReading: "grade",
     Battery: "battery",
     ContactReading: "contact",
+    RrUnitReading: "rr_unit",
     Worn: "worn",
 }
 

@@ -42,12 +42,14 @@ class TimingCounts:
 class BeatTimer:
     """Stage: RR ticks with their arrival in, `Beat` out, at once."""
 
-    def __init__(self, *, min_rr_ms: float, after_s: float = -inf) -> None:
+    def __init__(self, *, min_rr_ms: float, words_per_s: int = RR_TICKS_PER_S, after_s: float = -inf) -> None:
         """Intervals below `min_rr_ms` are no heart beats but firmware faults: counted and left out.
 
-        All beats come after `after_s`, where the person's last wearable left off.
+        A wearable that keeps to the standard sends 1024 `words_per_s`. All beats come after `after_s`, where the
+        person's last wearable left off.
         """
         self._min_rr_ms = min_rr_ms
+        self._words_per_s = words_per_s
         self.counts = TimingCounts()
         self._deltas_s: deque[float] = deque(maxlen=_DELTAS)
         self._last_arrival_s: float | None = None
@@ -66,7 +68,7 @@ class BeatTimer:
         """Take one report (also one without intervals, for its time); return the beats in it."""
         arrival_s = at_us / _US_PER_S
         self._late |= self._note_arrival(arrival_s)
-        intervals_ms = [ticks * 1000 / RR_TICKS_PER_S for ticks in rr_ticks]
+        intervals_ms = [ticks * 1000 / self._words_per_s for ticks in rr_ticks]
         plausible_ms = [rr_ms for rr_ms in intervals_ms if self._min_rr_ms <= rr_ms <= _MAX_RR_MS and rr_ms > 0]
         self.counts.implausible_rr += len(intervals_ms) - len(plausible_ms)
         if not plausible_ms:

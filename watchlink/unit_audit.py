@@ -195,7 +195,7 @@ def _likelihood(reports: Sequence[_Report]) -> tuple[list[float], int]:
                 else:
                     continue
                 cost = (excess_s / _LATENESS_S) ** 2 / 2
-                total += cost if cost < _LARGEST_COST else _LARGEST_COST
+                total += min(_LARGEST_COST, cost)
                 outside += excess_s > _OUTSIDE_S
             totals.append(total)
             if total < best_cost:

@@ -70,4 +70,8 @@ def _end_well_when_told_to() -> None:
     for name in ("SIGTERM", "SIGHUP"):  # the second is not known everywhere
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # `nohup` means it
-            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+            signal.signal(number, _as_ctrl_c)
+
+
+def _as_ctrl_c(_number: int, _frame: object) -> None:
+    signal.raise_signal(signal.SIGINT)

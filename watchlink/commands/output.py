@@ -26,6 +26,7 @@ from watchlink.readings import (
     HrvReading,
     Late,
     Measured,
+    RrUnitReading,
     SpikeEnded,
     SpikeStarted,
     Undecodable,
@@ -34,8 +35,10 @@ from watchlink.readings import (
 from watchlink.readings import to_record as reading_record
 from watchlink.reports.timeline import association_records, spike_words, timeline_lines, timeline_report
 from watchlink.texts import shown
+from watchlink.unit_audit import RrUnitVerdict
 
 _REFRESH_S: Final = 0.25
+_UNITS: Final = {RrUnitVerdict.TICKS: "1/1024 s, as the standard says", RrUnitVerdict.MILLISECONDS: "1 ms"}
 # Changes of a link that a person should hear of; the others are in the log and in --json.
 _TOLD: Final = frozenset(
     {LinkState.STREAMING, LinkState.STALLED, LinkState.LOST, LinkState.BACKING_OFF, LinkState.GIVEN_UP}
@@ -103,6 +106,8 @@ class PlainSink:
                 self._line(item.at_us, f"{item.person} battery {charge_pct} %")
             case ContactReading():
                 self._line(item.at_us, f"{item.person} {'has' if item.present else 'has no'} contact with the skin")
+            case RrUnitReading():
+                self._line(item.at_us, f"{item.person} wearable sends its intervals in units of {_UNITS[item.unit]}")
             case Undecodable():
                 self._line(item.at_us, f"{item.person} sent a report that cannot be read: {item.reason}")
             case SpikeStarted():
@@ -156,6 +161,7 @@ class JsonSink:
                 | Battery()
                 | Worn()
                 | ContactReading()
+                | RrUnitReading()
                 | Duplicate()
                 | Late()
                 | Undecodable()
