@@ -63,6 +63,9 @@ _LONG_GONE_US: Final = 180 * _US_PER_S
 _TROUBLE_PAUSE_US: Final = 1_000_000
 _LONGEST_TROUBLE_PAUSE_US: Final = 8 * _US_PER_S
 
+# A link that is being given back may still bring a report; it does not stream again.
+_AWAITING_DATA: Final = frozenset({LinkState.SUBSCRIBING, LinkState.SUBSCRIBED, LinkState.STALLED})
+
 _ONCE: Final = (
     Attribute.BODY_SENSOR_LOCATION,
     Attribute.MANUFACTURER_NAME,
@@ -230,6 +233,8 @@ class Keeper:
         finally:
             care.cancel()
             await asyncio.wait({care})
+            if not care.cancelled():
+                care.result()  # raises only for a mistake of ours
         self._failures = 0 if link.notifications >= _PROVEN else self._failures + 1
         await self._let_go()
 
@@ -290,7 +295,7 @@ class Keeper:
 
     def _on_arrival(self, packet: Notification | Discarded) -> None:
         self._arrive(packet)
-        if isinstance(packet, Notification) and self._state is not LinkState.STREAMING:
+        if isinstance(packet, Notification) and self._state in _AWAITING_DATA:
             self.say(LinkState.STREAMING)
 
 
