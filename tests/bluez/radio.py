@@ -13,6 +13,7 @@ from itertools import count
 from typing import Final
 
 from bumble import hci
+from bumble.controller import Connection
 from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
 
@@ -48,6 +49,8 @@ class AdapterChip(virtual._QuietController):
         self.number = number
         self.heard: dict[str, list[bytes]] = {}
         """Payloads of notifications by the address of the wearable that sent them."""
+        self.deaf_to: set[str] = set()
+        """Wearables whose packets get lost until the link is hung up: it stands, and nothing comes."""
         self._guest = guest
         self.host = self._Upwards(self)
 
@@ -71,9 +74,22 @@ class AdapterChip(virtual._QuietController):
 
     def on_link_acl_data(self, sender_address: hci.Address, transport: PhysicalTransport, data: bytes) -> None:
         """Write notifications down, then pass everything on."""
+        sender = _plain(sender_address)
+        if sender in self.deaf_to:
+            return
         if sender_address in self.le_connections and data[2:5] == bytes([_ATT_CHANNEL, 0, _NOTIFICATION]):
-            self.heard.setdefault(str(sender_address).partition("/")[0], []).append(data[7:])
+            self.heard.setdefault(sender, []).append(data[7:])
         super().on_link_acl_data(sender_address, transport, data)
+
+    def on_le_disconnected(self, connection: Connection, reason: int) -> None:
+        """A new link is a good one."""
+        self.deaf_to.discard(_plain(connection.peer_address))
+        super().on_le_disconnected(connection, reason)
+
+
+def _plain(address: hci.Address) -> str:
+    """An address as Bleak spells it."""
+    return address.to_string(with_type_qualifier=False)
 
 
 class RealStack:
