@@ -10,8 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import islice
 from typing import Final
+
+import pytest
 
 from watchlink.clock import Clock
 from watchlink.packets import Notification, Packet
@@ -22,6 +25,11 @@ from watchlink.sources.virtual.practice import practice
 
 INTERVAL_US: Final = 250_000
 SCAN_S: Final = 15.0
+
+_ble: Final = find_spec("watchlink.sources.ble")
+needs_supervisor: Final = pytest.mark.skipif(
+    _ble is None or _ble.submodule_search_locations is None, reason="a link that is lost stays lost: no supervisor yet"
+)
 
 
 class Cohort:

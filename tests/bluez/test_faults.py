@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from importlib.util import find_spec
 
 import pytest
 
 from watchlink.clock import MachineClock
 from watchlink.sources.ble import Wearer
 
-from .cohort import Cohort, Listener, listening, seated
+from .cohort import Cohort, Listener, listening, needs_supervisor, seated
 from .conftest import Machine
 from .radio import RealStack, real_stack
 
@@ -20,10 +19,7 @@ WITHIN_S = 60.0
 REPORTS_AGAIN = 8
 BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd -n >/dev/console 2>&1 &"
 
-_ble = find_spec("watchlink.sources.ble")
-pytestmark = pytest.mark.skipif(
-    _ble is None or _ble.submodule_search_locations is None, reason="a link that is lost stays lost: no supervisor yet"
-)
+pytestmark = needs_supervisor
 
 Fault = Callable[[RealStack, Sequence[Wearer]], Awaitable[None]]
 

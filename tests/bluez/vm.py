@@ -261,6 +261,8 @@ class Bus:
     def __init__(self, address: str) -> None:
         """Take the bus's address; nothing is connected yet."""
         self._bus = MessageBus(address, BusType.SYSTEM, auth=AuthExternal(uid=0))
+        self.asked: list[str] = []
+        """What the agent was asked, by the names of the methods."""
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -301,6 +303,20 @@ class Bus:
             "ssv",
             ["org.bluez.Adapter1", "Powered", Variant("b", powered)],
         )
+
+    async def consent_to_pairing(self) -> None:
+        """Be the agent that bluetoothd asks before it pairs, as a desktop is, and agree; until this bus is left."""
+
+        def on_message(message: Message) -> Message | None:
+            if message.message_type is MessageType.METHOD_CALL and message.interface == "org.bluez.Agent1":
+                self.asked.append(message.member or "")
+                return Message.new_method_return(message)
+            return None
+
+        self._bus.add_message_handler(on_message)
+        manager = ("/org/bluez", "org.bluez.AgentManager1")
+        await self.call(*manager, "RegisterAgent", "os", [_AGENT, "NoInputNoOutput"])
+        await self.call(*manager, "RequestDefaultAgent", "o", [_AGENT])
 
     async def has(self, name: str) -> None:
         """Return once somebody owns `name` on the bus."""
@@ -353,6 +369,7 @@ class Bus:
             self._bus.remove_message_handler(on_message)
 
 
+_AGENT: Final = "/agent"
 _DAEMON: Final = ("/org/freedesktop/DBus", "org.freedesktop.DBus")
 
 

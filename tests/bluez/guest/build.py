@@ -51,6 +51,9 @@ MODULES: Final = (
     "cmac",
     "ecb",
     "ccm",
+    "sha512_generic",
+    "ctr",
+    "drbg",  # random numbers for the keys that pairing makes
     "ecdh_generic",
     "algif_hash",
     "algif_skcipher",
