@@ -18,6 +18,7 @@ class LinkFault(StrEnum):
     NO_SERVICE = "no Bluetooth service"
     NOT_FOUND = "not found"
     UNREACHABLE = "unreachable"
+    NO_SLOT = "no connection left"
     NO_HEART_RATE = "no heart rate service"
     OTHER = "other"
 

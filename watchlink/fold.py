@@ -13,7 +13,17 @@ from typing import Final
 from dsp import Spike
 from firmware_profiles.profiles import GENERIC_ID, load_profiles
 from watchlink.alignment import Association, associate
-from watchlink.packets import AttributeRead, EventKind, LinkChange, Notification, Packet, Seat, SessionEvent
+from watchlink.packets import (
+    AttributeRead,
+    Discarded,
+    EventKind,
+    LinkChange,
+    LinkState,
+    Notification,
+    Packet,
+    Seat,
+    SessionEvent,
+)
 from watchlink.pipeline import Pipeline
 from watchlink.readings import (
     BeatReading,
@@ -21,6 +31,7 @@ from watchlink.readings import (
     Grade,
     GradeReading,
     HeartRateReading,
+    Late,
     Measured,
     Phase,
     Reading,
@@ -50,12 +61,20 @@ class PersonCounts:
     notifications: int = 0
     undecodable: int = 0
     duplicates: int = 0
+    late: int = 0
+    losses: int = 0
+    stalls: int = 0
     with_reserved_flags: int = 0
     with_surplus_octets: int = 0
     beats: int = 0
     corrected: int = 0
     gaps: int = 0
     usual_bpm: float | None = None
+
+    def count_link(self, state: LinkState) -> None:
+        """Take a change of the link."""
+        self.losses += state is LinkState.LOST
+        self.stalls += state is LinkState.STALLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +111,13 @@ class SessionFold:
             case SessionEvent():
                 self._note_event(packet)
                 return ()
-            case Notification() | AttributeRead() | LinkChange():
+            case Notification() | Discarded() | AttributeRead() | LinkChange():
                 person = self._person_of.get(packet.wearable)
                 if person is None:  # nobody was seated with it: it gets a person of its own, so that nothing is lost
                     person = packet.wearable
                     self._seat(Seat(at_us=packet.at_us, person=person, wearable=person, profile=GENERIC_ID))
+                if isinstance(packet, LinkChange):
+                    self._counts[person].count_link(packet.state)
                 return self._remember(self._pipelines[person].push(packet))
 
     def flush(self) -> tuple[Reading, ...]:
@@ -179,6 +200,8 @@ class SessionFold:
                     counts.undecodable += 1
                 case Duplicate():
                     counts.duplicates += 1
+                case Late():
+                    counts.late += 1
                 case _:
                     pass
         return readings

@@ -18,9 +18,31 @@ class LinkState(StrEnum):
     """Where a wearable's link stands."""
 
     SEEKING = "seeking"
+    """It is listened for."""
     CONNECTING = "connecting"
+    SUBSCRIBING = "subscribing"
+    """Connected; the heart rate is being asked for."""
     SUBSCRIBED = "subscribed"
+    """The heart rate was asked for; nothing has come yet."""
+    STREAMING = "streaming"
+    """Data flows."""
+    STALLED = "stalled"
+    """The link stands, and data has stopped."""
     LOST = "lost"
+    """The link is gone; what the wearable could not send is gone with it."""
+    BACKING_OFF = "backing off"
+    """The next attempt waits."""
+    GIVEN_UP = "given up"
+    """By hand: nothing is tried any more."""
+
+
+class DiscardReason(StrEnum):
+    """Why bytes that arrived are no notification."""
+
+    DUPLICATE = "duplicate"
+    """The same bytes as just before, sooner than a sensor repeats itself: the radio's doing."""
+    LATE = "late"
+    """They came from a link that was over already."""
 
 
 class Attribute(StrEnum):
@@ -61,6 +83,16 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discarded:
+    """Bytes that arrived and must not count as a notification, with the reason. Kept, so that it can be looked into."""
+
+    at_us: int
+    wearable: str
+    payload: bytes
+    reason: DiscardReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttributeRead:
     """One value read from a wearable: the bytes, untouched."""
 
@@ -94,13 +126,14 @@ class SessionEvent:
     note: str = ""
 
 
-Packet: TypeAlias = Seat | Notification | AttributeRead | LinkChange | SessionEvent
+Packet: TypeAlias = Seat | Notification | Discarded | AttributeRead | LinkChange | SessionEvent
 E = TypeVar("E", bound=StrEnum)
 Record: TypeAlias = Mapping[str, str | int | None]
 
 _KINDS: Final[Mapping[type[Packet], str]] = {
     Seat: "seat",
     Notification: "notification",
+    Discarded: "discarded",
     AttributeRead: "attribute",
     LinkChange: "link",
     SessionEvent: "event",
@@ -118,6 +151,8 @@ def to_record(packet: Packet) -> dict[str, str | int | None]:
     match packet:
         case Notification():
             head |= {"wearable": packet.wearable, "payload": packet.payload.hex()}
+        case Discarded():
+            head |= {"wearable": packet.wearable, "payload": packet.payload.hex(), "reason": packet.reason}
         case AttributeRead():
             head |= {"wearable": packet.wearable, "attribute": packet.attribute, "payload": packet.payload.hex()}
         case LinkChange():
@@ -161,6 +196,9 @@ def from_record(record: Record) -> Packet:
     match record.get("type"):
         case "notification":
             return Notification(at_us=at_us, wearable=_text(record, "wearable"), payload=_octets(record))
+        case "discarded":
+            reason = _choice(record, "reason", DiscardReason)
+            return Discarded(at_us=at_us, wearable=_text(record, "wearable"), payload=_octets(record), reason=reason)
         case "attribute":
             attribute = _choice(record, "attribute", Attribute)
             return AttributeRead(

@@ -22,16 +22,27 @@ from dsp import (
 from firmware_profiles.gatt import decode_battery_level, decode_body_sensor_location
 from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, MalformedMeasurement, decode
 from firmware_profiles.profiles import Profile, RrAvailability, Sensing
-from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification
+from watchlink.duplicates import DuplicateGuard
+from watchlink.packets import (
+    Attribute,
+    AttributeRead,
+    Discarded,
+    DiscardReason,
+    LinkChange,
+    LinkState,
+    Notification,
+)
 from watchlink.readings import (
     Battery,
     BeatReading,
+    ContactReading,
     Duplicate,
     Grade,
     GradeReading,
     HeartRateReading,
     HrvAbsent,
     HrvReading,
+    Late,
     Measured,
     Phase,
     Reading,
@@ -43,8 +54,8 @@ from watchlink.readings import (
 from watchlink.timing import BeatTimer
 
 _US_PER_S: Final = 1_000_000
-# The same bytes again sooner than this are the radio's doing: a heart-rate sensor reports about once a second.
-_DUPLICATE_US: Final = 150_000
+# A sensor at the edge of contact flickers; what it has said for so long is told.
+_CONTACT_HOLDS_US: Final = 2_000_000
 # A wearable that sent this many reports without an interval does not send intervals.
 _REPORTS_WITHOUT_RR: Final = 30
 # A watch's own bpm holds until the next report; after a longer silence than this nothing is known about the time
@@ -85,14 +96,17 @@ class Pipeline:
             # A window that reaches back into talk or movement is as unreadable as they are: begin a new one, and keep
             # the beats out that happened before but come out of the artefact stage later.
             self._window = HrvWindow()
-            self._readable_since_s = 0.0 if self._last is None else self._last.at_us / _US_PER_S
+            self._readable_since_s = self._last_us / _US_PER_S
 
-    def push(self, packet: Notification | AttributeRead | LinkChange) -> tuple[Reading, ...]:
+    def push(self, packet: Notification | Discarded | AttributeRead | LinkChange) -> tuple[Reading, ...]:
         """Take one packet of this person's wearable; return the readings that it completes."""
         match packet:
             case Notification():
                 return self._notification(packet)
-            case LinkChange(state=LinkState.LOST):
+            case Discarded():
+                kind = Late if packet.reason is DiscardReason.LATE else Duplicate
+                return (kind(person=self._person, at_us=packet.at_us),)
+            case LinkChange(state=LinkState.LOST | LinkState.STALLED):
                 return self._break()
             case LinkChange():
                 return ()
@@ -122,14 +136,17 @@ class Pipeline:
         self._grade: Grade | None = None
         self._reports_without_rr = 0
         self._rate_until_s = float("-inf")
-        self._last: Notification | None = None
+        self._guard = DuplicateGuard()
+        self._contact: Contact | None = None
+        self._contact_said = Contact.NOT_SUPPORTED
+        self._contact_since_us = 0
+        self._last_us = 0
         self._rate_gap = True
 
     def _notification(self, packet: Notification) -> tuple[Reading, ...]:
-        last = self._last
-        if last is not None and packet.payload == last.payload and packet.at_us - last.at_us < _DUPLICATE_US:
+        if self._guard.repeats(at_us=packet.at_us, payload=packet.payload):
             return (Duplicate(person=self._person, at_us=packet.at_us),)
-        self._last = packet
+        self._last_us = packet.at_us
         try:
             measurement = decode(packet.payload)
         except MalformedMeasurement as fault:
@@ -146,9 +163,11 @@ class Pipeline:
                 surplus_octets=len(measurement.surplus),
             )
         ]
-        if self._profile.contact_reliable and measurement.contact is Contact.ABSENT:
-            readings += self._break()
-            return tuple(readings)
+        if self._profile.contact_reliable:
+            readings += self._judge_contact(packet.at_us, measurement.contact)
+            if measurement.contact is Contact.ABSENT:
+                readings += self._break()
+                return tuple(readings)
         readings += self._judge_grade(packet.at_us, measurement)
         if self._grade in (Grade.BEAT, Grade.PULSE):
             beats = self._timer.push(at_us=packet.at_us, rr_ticks=measurement.rr_ticks)
@@ -157,6 +176,16 @@ class Pipeline:
         if self._grade in (Grade.PULSE, Grade.RATE):
             readings += self._reported_rate(packet.at_us, measurement.heart_rate_bpm)
         return tuple(readings)
+
+    def _judge_contact(self, at_us: int, contact: Contact) -> list[Reading]:
+        """Tell a change of the contact once it has held. Intervals are judged at once, by the bits of each report."""
+        if contact is not self._contact_said:
+            self._contact_said, self._contact_since_us = contact, at_us
+        held = at_us - self._contact_since_us >= _CONTACT_HOLDS_US or self._contact is None
+        if contact in (self._contact, Contact.NOT_SUPPORTED) or not held:
+            return []
+        self._contact = contact
+        return [ContactReading(person=self._person, at_us=at_us, present=contact is Contact.PRESENT)]
 
     def _break(self) -> tuple[Reading, ...]:
         """Beats will be missing from here on; those held back for their followers come out now."""

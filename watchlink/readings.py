@@ -71,6 +71,14 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A notification of a link that was over already: counted, not used."""
+
+    person: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BeatReading:
     """One beat after cleaning."""
 
@@ -147,6 +155,15 @@ class Battery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactReading:
+    """Whether the sensor touches the skin, once it has said so for a while; only where it can be believed."""
+
+    person: str
+    at_us: int
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Worn:
     """Where the sensor says that it sits."""
 
@@ -159,6 +176,7 @@ Reading: TypeAlias = (
     Measured
     | Undecodable
     | Duplicate
+    | Late
     | BeatReading
     | HeartRateReading
     | HrvReading
@@ -167,6 +185,7 @@ Reading: TypeAlias = (
     | SpikeEnded
     | GradeReading
     | Battery
+    | ContactReading
     | Worn
 )
 
@@ -174,6 +193,7 @@ _KINDS: Mapping[type[Reading], str] = {
     Measured: "measurement",
     Undecodable: "undecodable",
     Duplicate: "duplicate",
+    Late: "late",
     BeatReading: "beat",
     HeartRateReading: "heart_rate",
     HrvReading: "hrv",
@@ -182,6 +202,7 @@ _KINDS: Mapping[type[Reading], str] = {
     SpikeEnded: "spike",
     GradeReading: "grade",
     Battery: "battery",
+    ContactReading: "contact",
     Worn: "worn",
 }
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from watchlink.packets import (
     Attribute,
     AttributeRead,
+    Discarded,
+    DiscardReason,
     EventKind,
     LinkChange,
     LinkState,
@@ -31,6 +33,13 @@ _TIMES = st.integers(-(2**62), 2**62)
 _STRATEGIES: dict[type[Packet], st.SearchStrategy[Packet]] = {
     Seat: st.builds(Seat, at_us=_TIMES, person=st.text(), wearable=st.text(), profile=st.text()),
     Notification: st.builds(Notification, at_us=_TIMES, wearable=st.text(), payload=st.binary(max_size=64)),
+    Discarded: st.builds(
+        Discarded,
+        at_us=_TIMES,
+        wearable=st.text(),
+        payload=st.binary(max_size=64),
+        reason=st.sampled_from(DiscardReason),
+    ),
     AttributeRead: st.builds(
         AttributeRead,
         at_us=_TIMES,
@@ -56,6 +65,7 @@ _EXAMPLES: list[Packet] = [
     AttributeRead(at_us=2, wearable="w1", attribute=Attribute.BATTERY_LEVEL, payload=b"\x2a"),
     LinkChange(at_us=3, wearable="w1", state=LinkState.LOST, reason="timeout"),
     SessionEvent(at_us=4, kind=EventKind.MARK, label="paraphrased", person=None, note=""),
+    Discarded(at_us=5, wearable="w1", payload=bytes.fromhex("164d1603"), reason=DiscardReason.LATE),
 ]
 
 
@@ -88,6 +98,7 @@ def test_records_are_written_as_they_were_always_written() -> None:
         '{"at_us": 2, "type": "attribute", "wearable": "w1", "attribute": "battery_level", "payload": "2a"}',
         '{"at_us": 3, "type": "link", "wearable": "w1", "state": "lost", "reason": "timeout"}',
         '{"at_us": 4, "type": "event", "kind": "mark", "label": "paraphrased", "person": null, "note": ""}',
+        '{"at_us": 5, "type": "discarded", "wearable": "w1", "payload": "164d1603", "reason": "late"}',
     ]
 
 

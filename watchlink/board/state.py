@@ -15,12 +15,14 @@ from watchlink.packets import EventKind, LinkChange, LinkState, Packet, Seat, Se
 from watchlink.readings import (
     Battery,
     BeatReading,
+    ContactReading,
     Duplicate,
     Grade,
     GradeReading,
     HeartRateReading,
     HrvAbsent,
     HrvReading,
+    Late,
     Measured,
     Reading,
     SpikeEnded,
@@ -30,6 +32,8 @@ from watchlink.readings import (
 )
 
 _US_PER_S: Final = 1_000_000
+# Whatever is being tried meanwhile, for a person who looks at the board the link is lost until data flows again.
+_NO_LINK: Final = frozenset(LinkState) - {LinkState.STREAMING, LinkState.STALLED}
 TREND_S: Final = 60
 _STALE_US: Final = 5 * _US_PER_S
 _EVENTS: Final = 4
@@ -55,6 +59,7 @@ class Signal(StrEnum):
     WAITING = "waiting"
     GOOD = "good"
     PATCHY = "patchy"
+    NO_CONTACT = "no contact"
     STALE = "stale"
     LOST = "lost"
 
@@ -117,6 +122,7 @@ class _Person:
     recent: deque[HeartRateReading] = field(default_factory=deque[HeartRateReading])
     rmssd_ms: float | None = None
     rising: bool = False
+    contact: bool = True
     battery_pct: int | None = None
     last_mark: str = ""
 
@@ -146,7 +152,7 @@ class BoardFold:
             case Measured() | Undecodable() | Duplicate():
                 person = self._person(item.person)
                 person.heard_us = self._latest_us = item.at_us
-                person.link = LinkState.SUBSCRIBED  # whatever was said of the link: here is a report
+                person.link = LinkState.STREAMING  # whatever was said of the link: here is a report
             case HrvReading():
                 self._person(item.person).rmssd_ms = item.metrics.rmssd_ms
             case HrvAbsent():
@@ -158,17 +164,20 @@ class BoardFold:
                 self._person(item.person).rising = False
             case GradeReading():
                 self._person(item.person).grade = item.grade
+            case ContactReading():
+                self._person(item.person).contact = item.present
             case Battery():
                 self._person(item.person).battery_pct = item.charge_pct
             case Seat():
-                self._person(item.person).seated_with = item.wearable
+                person = self._person(item.person)
+                person.seated_with, person.contact = item.wearable, True
             case SessionEvent():
                 self._event(item)
             case LinkChange():
                 for person in self._people.values():
                     if person.seated_with == item.wearable:
                         person.link = item.state
-            case BeatReading() | Worn() | _:
+            case BeatReading() | Worn() | Late() | _:
                 pass
 
     def at(self, now_us: int | None = None) -> BoardState:
@@ -221,12 +230,14 @@ class BoardFold:
         )
 
     def _signal(self, person: _Person, at_us: int) -> Signal:
-        if person.link is LinkState.LOST:
-            return Signal.LOST
         if person.heard_us is None:
             return Signal.WAITING
+        if person.link in _NO_LINK:
+            return Signal.LOST
         if at_us - person.heard_us > _STALE_US:
             return Signal.STALE
+        if not person.contact:
+            return Signal.NO_CONTACT
         return Signal.GOOD if _clean_pct(person) >= 90 else Signal.PATCHY
 
 

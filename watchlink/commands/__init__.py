@@ -15,6 +15,7 @@ from watchlink import __version__
 from watchlink.commands.demo import demo
 from watchlink.commands.exits import INTERRUPTED, ends_with_its_reader, exit_code
 from watchlink.commands.live import live
+from watchlink.commands.profiles import profiles
 from watchlink.commands.replay import replay
 from watchlink.commands.scan import scan
 from watchlink.commands.sessions import sessions
@@ -32,6 +33,7 @@ app.command()(ends_with_its_reader(scan))
 app.command()(ends_with_its_reader(live))
 app.command()(ends_with_its_reader(replay))
 app.add_typer(sessions, name="sessions")
+app.add_typer(profiles, name="profiles")
 
 
 def _version(show: bool) -> None:  # noqa: FBT001 - Typer calls it so

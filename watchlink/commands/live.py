@@ -120,11 +120,11 @@ def _seated(found: list[Found], seats: dict[str, str], clock: Clock) -> tuple[li
     from watchlink.sources.ble import BleSource, Wearer
 
     wearers = [
-        Wearer(
+        Wearer.of(
+            heard,
             person=seats.get(heard.name, f"Person {number}"),
             wearable=f"w{number}",
             profile=profile_for_name(heard.name).id,
-            found=heard,
         )
         for number, heard in enumerate(found, 1)
     ]

@@ -13,16 +13,18 @@ from watchlink.board.view import render_board
 from watchlink.clock import Stopwatch, clock_text
 from watchlink.fold import Timeline
 from watchlink.hub import Item
-from watchlink.packets import EventKind, LinkChange, Notification, Seat, SessionEvent
+from watchlink.packets import Discarded, EventKind, LinkChange, LinkState, Notification, Seat, SessionEvent
 from watchlink.packets import to_record as packet_record
 from watchlink.readings import (
     Battery,
     BeatReading,
+    ContactReading,
     Duplicate,
     GradeReading,
     HeartRateReading,
     HrvAbsent,
     HrvReading,
+    Late,
     Measured,
     SpikeEnded,
     SpikeStarted,
@@ -34,6 +36,10 @@ from watchlink.reports.timeline import association_records, spike_words, timelin
 from watchlink.texts import shown
 
 _REFRESH_S: Final = 0.25
+# Changes of a link that a person should hear of; the others are in the log and in --json.
+_TOLD: Final = frozenset(
+    {LinkState.STREAMING, LinkState.STALLED, LinkState.LOST, LinkState.BACKING_OFF, LinkState.GIVEN_UP}
+)
 
 
 class ScreenSink:
@@ -86,7 +92,7 @@ class PlainSink:
             case Seat():
                 self._people[item.wearable] = item.person
                 self._line(item.at_us, f"{item.person} is seated with {item.profile}")
-            case LinkChange():
+            case LinkChange() if item.state in _TOLD:
                 reason = f" ({item.reason})" if item.reason else ""
                 self._line(item.at_us, f"{self._people.get(item.wearable, item.wearable)} link {item.state}{reason}")
             case SessionEvent():
@@ -95,6 +101,8 @@ class PlainSink:
                 self._line(item.at_us, f"{item.person} wearable gives {item.grade} grade")
             case Battery(charge_pct=charge_pct) if charge_pct <= 20:
                 self._line(item.at_us, f"{item.person} battery {charge_pct} %")
+            case ContactReading():
+                self._line(item.at_us, f"{item.person} {'has' if item.present else 'has no'} contact with the skin")
             case Undecodable():
                 self._line(item.at_us, f"{item.person} sent a report that cannot be read: {item.reason}")
             case SpikeStarted():
@@ -134,8 +142,8 @@ class JsonSink:
     def accept(self, item: Item) -> None:
         """Print it."""
         match item:
-            case Notification():
-                return
+            case Notification() | Discarded():
+                return  # what is made of them is printed instead
             case (
                 Measured()
                 | BeatReading()
@@ -147,7 +155,9 @@ class JsonSink:
                 | GradeReading()
                 | Battery()
                 | Worn()
+                | ContactReading()
                 | Duplicate()
+                | Late()
                 | Undecodable()
             ):
                 record = reading_record(item)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from watchlink.commands.exits import NOT_FOUND
+from watchlink.commands.profiles import will_give
 from watchlink.commands.running import JsonOption, say
 
 if TYPE_CHECKING:
@@ -68,17 +69,10 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for heading in ("name", "wearable", "will probably give", "signal"):
         table.add_column(heading)
     for row in rows:
-        cells = (row["name"] or "(no name)", row["wearable"] or "not known yet", _gives(row), _signal(row["rssi_dbm"]))
+        gives = will_give(rr=row["rr"], sensing=row["sensing"])
+        cells = (row["name"] or "(no name)", row["wearable"] or "not known yet", gives, _signal(row["rssi_dbm"]))
         table.add_row(*(Text(shown(cell)) for cell in cells))
     Console().print(table)
-
-
-def _gives(row: dict[str, Any]) -> str:
-    if row["rr"] in ("no", "unreliable"):
-        return "heart rate"
-    if row["rr"] == "yes":
-        return "heart rate and beats" if row["sensing"] == "electrical" else "heart rate, and beats at rest"
-    return "heart rate; beats will show"
 
 
 def _signal(rssi_dbm: int) -> str:

@@ -144,12 +144,15 @@ def _oddities(timeline: Timeline) -> Iterator[str]:
         odd = {
             "that could not be read": counts.undecodable,
             "delivered twice": counts.duplicates,
+            "come late": counts.late,
             "with reserved flags": counts.with_reserved_flags,
             "with extra octets": counts.with_surplus_octets,
         }
         told = ", ".join(f"{count} {what}" for what, count in odd.items() if count)
         if told:
             yield f"{name}: reports {told}"
+        if counts.losses or counts.stalls:
+            yield f"{name}: link lost {counts.losses} times, silent {counts.stalls} times"
 
 
 def _person_cells(name: str, counts: PersonCounts, timeline: Timeline) -> tuple[str, ...]:

@@ -594,7 +594,7 @@ def test_a_demo_is_recorded_and_replayed_to_the_byte(tmp_path: Path) -> None:
 
 
 def test_a_demo_that_is_interrupted_ends_with_130_and_its_session_can_be_shown(tmp_path: Path) -> None:
-    code, printed, said = _interrupted(tmp_path, "demo", "--people", 2, "--plain", until=["link subscribed"])
+    code, printed, said = _interrupted(tmp_path, "demo", "--people", 2, "--plain", until=["link streaming"])
     assert code == 130
     assert "Session 1 is in the archive" in said
     assert "Traceback" not in said
@@ -613,7 +613,7 @@ def test_a_demo_that_is_interrupted_ends_with_130_and_its_session_can_be_shown(t
 def test_a_session_in_real_time_ends_with_130_although_the_console_stays_open(
     tmp_path: Path, arguments: Sequence[str]
 ) -> None:
-    code, _, said = _interrupted(tmp_path, *arguments, "--plain", until=["link subscribed"])
+    code, _, said = _interrupted(tmp_path, *arguments, "--plain", until=["link streaming"])
     assert code == 130
     assert said.startswith("Session 1 is in the archive")
     assert "Fatal" not in said
@@ -911,7 +911,7 @@ class TestPlainSink(SinkContract):
                 Seat(at_us=61_000_000, person="Wren", wearable="w2", profile="x"),
                 "0:01:01 Wren is seated with x",
             ),
-            (LinkChange(at_us=0, wearable="w1", state=LinkState.SUBSCRIBED), "0:00:00 Heron link subscribed"),
+            (LinkChange(at_us=0, wearable="w1", state=LinkState.STREAMING), "0:00:00 Heron link streaming"),
             (LinkChange(at_us=0, wearable="w1", state=LinkState.LOST, reason="gone"), "0:00:00 Heron link lost (gone)"),
             (LinkChange(at_us=0, wearable="w9", state=LinkState.LOST), "0:00:00 w9 link lost"),
             (SessionEvent(at_us=0, kind=EventKind.MARK, label="pause"), "0:00:00 mark pause"),

@@ -188,6 +188,7 @@ class _OnTheAir:
         self._air = VirtualAir(
             [
                 VirtualWearable(
+                    serial="0001",
                     name="Polar H10 0001",
                     manufacturer="Polar",
                     model="H10",
@@ -203,8 +204,8 @@ class _OnTheAir:
     async def __aenter__(self) -> Self:
         await self._air.__aenter__()
         found = await scan(clock=self._clock, seconds=5, enough=1, radio=self._air.radio)
-        wearer = Wearer(person="Heron", wearable="w1", profile="polar-h10", found=found[0])
-        self._source = BleSource([wearer], clock=self._clock, radio=self._air.radio)
+        wearer = Wearer.of(found[0], person="Heron", wearable="w1", profile="polar-h10")
+        self._source = BleSource([wearer], clock=self._clock, radios=[self._air.radio])
         await self._source.__aenter__()
         return self
 

@@ -48,6 +48,7 @@ def wearable(
     body_sensor_location: BodySensorLocation | None = BodySensorLocation.WRIST,
 ) -> VirtualWearable:
     return VirtualWearable(
+        serial=name,
         name=name,
         manufacturer="Maker",
         model="Model 3",
@@ -297,8 +298,8 @@ def test_an_error_in_the_emissions_is_not_lost() -> None:
     run(clock, main())
 
 
-def test_names_tell_wearables_apart() -> None:
-    with pytest.raises(ValueError, match="same name"):
+def test_serial_numbers_tell_wearables_apart() -> None:
+    with pytest.raises(ValueError, match="same serial number"):
         VirtualAir([wearable("A"), wearable("A")], clock=fresh_clock())
 
 

@@ -2,7 +2,9 @@
 
 Strategy: Bleak takes a backend as a class, so `radio_of` makes a pair of classes that know one central. Everything that
 Bumble raises leaves here as the Bleak exception that an operating system's backend raises in its place. Bleak does not
-promise that its base classes stay as they are: they are touched in this file only.
+promise that its base classes stay as they are: they are touched in this file only. A question to a wearable outlives
+the caller who gave it up, because Bumble would take its late answer for the answer to the next question; losing the
+link ends it. `Central` knows whether its adapter is switched off, or the service gone, and is asked before each call.
 
 References:
     bleak/backends/scanner.py and client.py of Bleak 3.1.
@@ -14,6 +16,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, ClassVar, Final, TypeVar
 
 from bleak.args import SizedBuffer
@@ -24,12 +27,20 @@ from bleak.backends.descriptor import BleakGATTDescriptor
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
-from bleak.exc import BleakDeviceNotFoundError, BleakError, BleakGATTProtocolError
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+    BleakGATTProtocolError,
+)
 from bleak.uuids import normalize_uuid_str
 from bumble import att, core, gatt_client, hci
 from bumble.device import Advertisement, Connection, Device, Peer
 
 from watchlink.sources.ble import Radio
+from watchlink.sources.virtual.room import Room, RoomController
 
 # What phones and desktop hosts ask for; a notification may then carry 244 octets.
 _MTU: Final = 247
@@ -37,12 +48,93 @@ _MTU: Final = 247
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Power(Enum):
+    """What the system says of an adapter."""
+
+    ON = auto()
+    OFF = auto()
+    NO_SERVICE = auto()
+    """The process between the adapter and everybody who uses it has died."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
 class Central:
-    """The host that scans and connects. Its controller bears one pending connection at a time, hence the lock."""
+    """The host that scans and connects. Its controller bears one pending connection at a time, hence the lock.
+
+    Attributes:
+        device: its Bumble host.
+        controller: its Bumble controller.
+        room: where it is.
+        slots: how many links it bears at once; None for no limit.
+        power: see `switch_off` and `switch_on`.
+        starts: how often it was switched off; a scan does not live through that.
+        services: how often its service died; a client does not live through that, and is not told.
+        connecting: held during a connection attempt.
+        breaking: ends the present attempt when the adapter goes.
+        asking: questions to wearables that wait for their answer.
+    """
 
     device: Device
+    controller: RoomController
+    room: Room
+    slots: int | None = None
+    power: Power = Power.ON
+    starts: int = 0
+    services: int = 0
     connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    breaking: asyncio.Future[None] | None = None
+    asking: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
+
+    def switch_off(self, power: Power) -> None:
+        """Lose every link, every scan and the present connection attempt; nothing works until it is switched on."""
+        if self.power is Power.ON:
+            self.starts += 1
+        if power is Power.NO_SERVICE:
+            self.services += 1
+        self.power = power
+        self.room.gone.add(self.controller)
+        self.room.lose_links(self.controller)
+        self.controller.le_scan_enable = False
+        if self.breaking is not None and not self.breaking.done():
+            self.breaking.set_result(None)
+
+    def switch_on(self) -> None:
+        """Work again."""
+        self.power = Power.ON
+        self.room.gone.discard(self.controller)
+
+    def check(self) -> None:
+        """See whether the adapter can be used.
+
+        Raises:
+            BleakError: it cannot.
+        """
+        match self.power:
+            case Power.ON:
+                return
+            case Power.OFF:
+                raise BleakBluetoothNotAvailableError(
+                    "the adapter is switched off", BleakBluetoothNotAvailableReason.POWERED_OFF
+                )
+            case Power.NO_SERVICE:
+                raise BleakDBusError(
+                    "org.freedesktop.DBus.Error.ServiceUnknown",
+                    ["The name org.bluez was not provided by any .service files"],
+                )
+
+    def check_slots(self) -> None:
+        """See whether one more link is possible.
+
+        Raises:
+            BleakDBusError: it is not.
+        """
+        if self.slots is not None and len(self.device.connections) >= self.slots:
+            raise BleakDBusError("org.bluez.Error.Failed", ["le-connection-concurrent-connection-limit"])
+
+    async def answered(self) -> None:
+        """Return when no question is open any more; to be awaited when the links are gone."""
+        while self.asking:
+            await asyncio.wait(self.asking)
 
 
 def radio_of(used: Central) -> Radio:
@@ -71,7 +163,9 @@ class _Scanner(BaseBleakScanner):
         self._active = scanning_mode == "active"
 
     async def start(self) -> None:
+        self.central.check()
         self.seen_devices = {}
+        self._start = self.central.starts
         device = self.central.device
         device.on(device.EVENT_ADVERTISEMENT, self._on_advertisement)
         await _uncut(device.start_scanning(active=self._active))
@@ -81,19 +175,24 @@ class _Scanner(BaseBleakScanner):
         device.remove_listener(  # pyright: ignore[reportUnknownMemberType]
             device.EVENT_ADVERTISEMENT, self._on_advertisement
         )
+        if self.central.power is Power.NO_SERVICE:
+            self.central.check()
         # Unless another scanner is still at it:
         if not device.listeners(device.EVENT_ADVERTISEMENT):  # pyright: ignore[reportUnknownMemberType]
             await _uncut(device.stop_scanning())
 
     def _on_advertisement(self, heard: Advertisement) -> None:
+        if self._start != self.central.starts:
+            return
         uuids = heard.data.get(core.AdvertisingData.Type.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS) or []
         service_uuids = [_text_of(uuid) for uuid in uuids]
         if not self.is_allowed_uuid(service_uuids):
             return
         name = heard.data.get(core.AdvertisingData.Type.COMPLETE_LOCAL_NAME)
+        company = heard.data.get(core.AdvertisingData.Type.MANUFACTURER_SPECIFIC_DATA)
         advertisement = AdvertisementData(
             local_name=name,
-            manufacturer_data={},
+            manufacturer_data={} if company is None else {company[0]: bytes(company[1])},
             service_data={},
             service_uuids=service_uuids,
             tx_power=None,
@@ -119,6 +218,7 @@ class _Client(BaseBleakClient):
         super().__init__(address_or_ble_device, disconnected_callback=disconnected_callback, timeout=timeout)
         self._name = address_or_ble_device.name if isinstance(address_or_ble_device, BLEDevice) else None
         self._connection: Connection | None = None
+        self._service = self.central.services
         self._subscribers: dict[int, Callable[[bytes], None]] = {}
 
     @property
@@ -137,7 +237,11 @@ class _Client(BaseBleakClient):
         if self._connection is not None:
             raise BleakError("Client is already connected")
         async with self.central.connecting:
+            self.central.check()
+            self.central.check_slots()
+            self._service = self.central.services
             connection = await self._link()
+        self.central.check()
         if not _is_open(connection):  # lost before this task had its turn
             raise BleakError("disconnected")
         self._connection = connection
@@ -145,41 +249,60 @@ class _Client(BaseBleakClient):
         connection.gatt_client = _GattClient(connection)
         peer = Peer(connection)
         try:
-            await _uncut(peer.request_mtu(_MTU))
-            await _uncut(peer.discover_all())  # type: ignore[no-untyped-call]
+            await self._ask(peer.request_mtu(_MTU))
+            await self._ask(peer.discover_all())  # type: ignore[no-untyped-call]
             if pair:
                 await self.pair()
         except BaseException:
-            await self.disconnect()
+            with contextlib.suppress(BleakError):
+                await self.disconnect()
             raise
         self.services = _services_of(peer)
 
     async def _link(self) -> Connection:
         """One attempt to connect, given up in the controller too when time is over or the caller is cancelled."""
-        device = self.central.device
-        attempt = asyncio.create_task(device.connect_le(hci.Address(self.address), timeout=None))
+        central = self.central
+        breaking = central.breaking = asyncio.get_running_loop().create_future()
+        attempt = asyncio.create_task(central.device.connect_le(hci.Address(self.address), timeout=None))
         try:
-            with _as_bleak_errors():
-                async with asyncio.timeout(self._timeout):
-                    return await asyncio.shield(attempt)
-        except (TimeoutError, asyncio.CancelledError) as error:
-            if attempt.cancelled():
-                raise BleakError("the virtual air was closed") from None
-            await device.send_sync_command(
+            await asyncio.wait({attempt, breaking}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self._give_up(attempt)
+            raise
+        finally:
+            central.breaking = None
+        late = not attempt.done()
+        if late:
+            await self._give_up(attempt)
+        if attempt.cancelled():
+            raise BleakError("the virtual air was closed")
+        central.check()
+        if late:
+            raise BleakDeviceNotFoundError(self.address, "it did not advertise")
+        with _as_bleak_errors():
+            return attempt.result()
+
+    async def _give_up(self, attempt: asyncio.Task[Connection]) -> None:
+        if not attempt.done():
+            await self.central.device.send_sync_command(
                 hci.HCI_LE_Create_Connection_Cancel_Command()  # pyright: ignore[reportUnknownArgumentType]
             )
             await asyncio.wait({attempt})
-            if not attempt.cancelled() and attempt.exception() is None:  # it came about in the same moment
-                await _hang_up(attempt.result())
-            if isinstance(error, TimeoutError):
-                raise BleakDeviceNotFoundError(self.address, "it did not advertise") from error
-            raise
+        if not attempt.cancelled() and attempt.exception() is None:  # it came about in the same moment
+            await _hang_up(attempt.result())
 
     async def disconnect(self) -> None:
         if self._connection is not None:
+            if self.central.power is Power.NO_SERVICE:
+                self.central.check()
+            if self._service != self.central.services:  # the new service never heard of this link
+                self._connection = None
+                return
             await _uncut(_hang_up(self._connection))
 
     def _on_disconnection(self, _reason: int) -> None:
+        if self._service != self.central.services:  # nobody is there to tell
+            return
         self._connection = None
         self.services = None
         self._subscribers.clear()
@@ -187,16 +310,16 @@ class _Client(BaseBleakClient):
             self._disconnected_callback()
 
     async def pair(self, *_arguments: Any, **_others: Any) -> None:
-        await _uncut(self._linked().pair())
+        await self._ask(self._linked().pair())
 
     async def unpair(self) -> None:
         raise NotImplementedError("the virtual air keeps no bonds")
 
     async def read_gatt_char(self, characteristic: BleakGATTCharacteristic, **_others: Any) -> bytearray:
-        return bytearray(await _uncut(self._gatt().read_value(characteristic.handle)))
+        return bytearray(await self._ask(self._gatt().read_value(characteristic.handle)))
 
     async def read_gatt_descriptor(self, descriptor: BleakGATTDescriptor, **_others: Any) -> bytearray:
-        return bytearray(await _uncut(self._gatt().read_value(descriptor.handle)))
+        return bytearray(await self._ask(self._gatt().read_value(descriptor.handle)))
 
     async def write_gatt_char(
         self,
@@ -204,10 +327,10 @@ class _Client(BaseBleakClient):
         data: SizedBuffer,
         response: bool,  # noqa: FBT001 - Bleak's signature
     ) -> None:
-        await _uncut(self._gatt().write_value(characteristic.handle, bytes(data), with_response=response))
+        await self._ask(self._gatt().write_value(characteristic.handle, bytes(data), with_response=response))
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
-        await _uncut(self._gatt().write_value(descriptor.handle, bytes(data), with_response=True))
+        await self._ask(self._gatt().write_value(descriptor.handle, bytes(data), with_response=True))
 
     async def start_notify(
         self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **_others: Any
@@ -216,13 +339,33 @@ class _Client(BaseBleakClient):
             callback(bytearray(value))
 
         self._subscribers[characteristic.handle] = subscriber
-        await _uncut(self._gatt().subscribe(characteristic.obj, subscriber))
+        await self._ask(self._gatt().subscribe(characteristic.obj, subscriber))
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         subscriber = self._subscribers.pop(characteristic.handle, None)
-        await _uncut(self._gatt().unsubscribe(characteristic.obj, subscriber))
+        await self._ask(self._gatt().unsubscribe(characteristic.obj, subscriber))
+
+    async def _ask(self, question: Coroutine[Any, Any, T]) -> T:
+        """Await the answer of a wearable, which may never come; who gives up waiting for it is free at once.
+
+        The question itself stays until its answer, or the end of the link, so that no answer meets the wrong question.
+        """
+        task = asyncio.create_task(question)
+        self.central.asking.add(task)
+        task.add_done_callback(self.central.asking.discard)
+        try:
+            with _as_bleak_errors():
+                return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():  # by Bumble, because the link was lost before the answer came
+                raise BleakError("disconnected") from None
+            task.add_done_callback(_forget)
+            raise
 
     def _linked(self) -> Connection:
+        if self._connection is not None and self._service != self.central.services:
+            self.central.check()
+            raise BleakDBusError("org.freedesktop.DBus.Error.UnknownObject", ["the service has forgotten this device"])
         if self._connection is None:
             raise BleakError("Not connected")
         return self._connection
@@ -234,6 +377,15 @@ class _Client(BaseBleakClient):
 
 class _GattClient(gatt_client.Client):
     """Asks nothing on a lost link, where Bumble would wait for an answer, and formats no notification for the log."""
+
+    async def send_request(self, request: att.ATT_PDU) -> Any:
+        try:
+            return await super().send_request(request)
+        except core.TimeoutError:
+            # After a transaction that timed out no other may follow on the same link (Core 5.4, vol. 3, part F, 3.3.3);
+            # the systems' own stacks end the link, and so no late answer meets another question.
+            await _hang_up(self.connection)
+            raise
 
     def send_gatt_pdu(self, pdu: bytes) -> None:
         if not _is_open(self.connection):
@@ -247,6 +399,12 @@ class _GattClient(gatt_client.Client):
             super().on_gatt_pdu(att_pdu)
 
 
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Look at how a task ended, which nobody waits for any more, so that asyncio does not report it."""
+    if not task.cancelled():
+        task.exception()
+
+
 async def _hang_up(connection: Connection) -> None:
     if _is_open(connection):
         await connection.disconnect()
@@ -257,10 +415,7 @@ def _is_open(connection: Connection) -> bool:
 
 
 async def _uncut(operation: Coroutine[Any, Any, T]) -> T:
-    """Bring an operation to its end even if the caller is cancelled in the middle.
-
-    Bumble would take the late answer to what was cancelled for the answer to its next question.
-    """
+    """Bring an operation of the adapter itself to its end even if the caller is cancelled: its controller answers."""
     task = asyncio.create_task(operation)
     with _as_bleak_errors():
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -38,16 +39,16 @@ class VirtualCohort:
             found = await scan(clock=self._clock, seconds=_SCAN_S, enough=len(people), radio=air.radio)
             by_name = {heard.name: heard for heard in found}
             wearers = [
-                Wearer(
+                Wearer.of(
+                    by_name[person.wearable.name],
                     person=person.person,
                     wearable=f"w{seat}",
                     profile=profile_for_name(person.wearable.name).id,
-                    found=by_name[person.wearable.name],
                 )
                 for seat, person in enumerate(people, 1)
             ]
             source = MergedSource(
-                BleSource(wearers, clock=self._clock, radio=air.radio),
+                BleSource(wearers, clock=self._clock, radios=[air.radio], chance=random.Random(0)),
                 ReplaySource(self._practice.events, clock=self._clock),
             )
             self._source = await stack.enter_async_context(source)

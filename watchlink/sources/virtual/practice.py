@@ -153,8 +153,10 @@ def _person(
         stretches=sorted(stretches, key=lambda stretch: stretch.start_s),
         responses=responses,
     )
+    ending = f"{chance.randrange(0x1000, 0x10000):04X}"  # makers put the end of the serial number into the name
     wearable = VirtualWearable(
-        name=profile.virtual.name.format(serial=f"{chance.randrange(0x1000, 0x10000):04X}"),
+        serial=f"{ALIASES.index(alias) + 1:04d}{ending}",
+        name=profile.virtual.name.format(serial=ending),
         manufacturer=profile.maker,
         model=profile.model,
         firmware="virtual",

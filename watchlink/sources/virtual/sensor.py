@@ -1,8 +1,9 @@
 """The sensor in front of a virtual heart: what it sees of the beats, and the bytes it makes of them each second.
 
-Strategy: it behaves as its firmware profile says, and writes raw bytes through the codec's encoder. Its clock is a
-little fast or slow, its intervals are whole 1/1024 s whose rounding never adds up, and what it cannot send at its time
-is gone, as on a real link.
+Strategy: it behaves as its firmware profile says, faults included, and writes raw bytes through the codec's encoder.
+Its clock is a little fast or slow, its intervals are whole steps of its unit whose rounding never adds up, and what it
+cannot send at its time is gone, as on a real link. A fault that a profile does not have draws no chance, so that the
+sensor of a seed stays the same when the list of faults grows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from firmware_profiles.heart_rate_service import RR_TICKS_PER_S, Contact, HeartRateMeasurement, encode
-from firmware_profiles.profiles import VirtualBehaviour
+from firmware_profiles.profiles import RrUnit, VirtualBehaviour
 from watchlink.sources.virtual.air import Emission
 from watchlink.sources.virtual.heart import Activity, Heart, Response
 
@@ -25,6 +26,10 @@ _CONTACT_LOSSES_PER_S: Final = 1.5 / 3600
 _RADIO_WAIT_S: Final = 0.04
 _US_PER_S: Final = 1_000_000
 _ENERGY_EVERY: Final = 10
+# How often real firmware slips a bogus interval in is not known.
+_BOGUS_EVERY: Final = 20
+_REPEATED_AFTER_US: Final = 15_000
+_MILLISECONDS_PER_S: Final = 1000
 
 
 @dataclass(slots=True)
@@ -52,6 +57,9 @@ def emissions(*, heart: Heart, behaviour: VirtualBehaviour, chance: random.Rando
             else:
                 yield Emission(at_us=at_us, payload=payload)
                 sent_us = at_us
+                if behaviour.repeats_reports_pct and chance.random() < behaviour.repeats_reports_pct / 100:
+                    sent_us += _REPEATED_AFTER_US
+                    yield Emission(at_us=sent_us, payload=payload)
             report_s += 1.0 / speed
         truth.beats_s.append(beat.at_s)
         if beat.ectopic:
@@ -65,6 +73,7 @@ class _Sensor:
     def __init__(self, behaviour: VirtualBehaviour, chance: random.Random) -> None:
         self._behaviour = behaviour
         self._chance = chance
+        self._steps_per_s = _MILLISECONDS_PER_S if behaviour.rr_unit is RrUnit.MILLISECONDS else RR_TICKS_PER_S
         self._last_tick: int | None = None
         self._smoothing: deque[int] = deque(maxlen=behaviour.rr_smoothing_beats)
         self._waiting_ticks: list[int] = []
@@ -86,7 +95,7 @@ class _Sensor:
         if activity in (Activity.TALK, Activity.MOVE) and self._chance.random() < self._behaviour.drops_beats_pct / 100:
             self._last_tick = None  # a beat not seen: neither the interval before it nor the one after it is known
             return
-        tick = round((own_clock_s + self._chance.gauss(0, self._behaviour.rr_noise_ms / 1000)) * RR_TICKS_PER_S)
+        tick = round((own_clock_s + self._chance.gauss(0, self._behaviour.rr_noise_ms / 1000)) * self._steps_per_s)
         if self._last_tick is not None and self._behaviour.sends_rr and tick > self._last_tick:
             self._smoothing.append(tick - self._last_tick)
             self._waiting_ticks.append(round(sum(self._smoothing) / len(self._smoothing)))
@@ -98,9 +107,12 @@ class _Sensor:
             self._last_tick = None
         contact = Contact.NOT_SUPPORTED
         if self._behaviour.reports_contact:
-            contact = Contact.ABSENT if at_s < self._no_contact_until_s else Contact.PRESENT
+            lost = at_s < self._no_contact_until_s and not self._behaviour.contact_lies
+            contact = Contact.ABSENT if lost else Contact.PRESENT
         rr_ticks, self._waiting_ticks = tuple(self._waiting_ticks), []
         self._reports += 1
+        if rr_ticks and self._behaviour.bogus_rr_ticks and self._reports % _BOGUS_EVERY == 0:
+            rr_ticks += (self._behaviour.bogus_rr_ticks,)
         energy_kj = None
         if self._behaviour.reports_contact and self._reports % _ENERGY_EVERY == 0:
             energy_kj = min(round(self._energy_kj), 0xFFFF)

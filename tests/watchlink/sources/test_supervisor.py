@@ -1,0 +1,331 @@
+"""Links that heal themselves: every trouble of the virtual air, one by one, and what the supervisor makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count, pairwise
+from typing import Any, TypeVar
+
+import pytest
+
+from firmware_profiles.gatt import BodySensorLocation
+from watchlink.clock import Clock, VirtualClock
+from watchlink.packets import (
+    Attribute,
+    AttributeRead,
+    Discarded,
+    DiscardReason,
+    LinkChange,
+    LinkState,
+    Notification,
+    Packet,
+)
+from watchlink.sources.ble import BleSource, Wearer, scan
+from watchlink.sources.ble.link import Link
+from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.faults import ADAPTER_KINDS, MOMENTARY_KINDS, Fault, FaultKind, play
+
+T = TypeVar("T")
+
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+SERIALS = ("S1", "S2", "S3")
+HARMLESS = {FaultKind.DUPLICATES, FaultKind.MALFORMED, FaultKind.BATTERY_REFUSES, FaultKind.BATTERY_SLOW}
+TROUBLED, OTHERS = "S2", ("S1", "S3")
+
+
+def emissions(number: int) -> Iterator[Emission]:
+    for n in count():
+        payload = bytes([0x10, 60 + number, n & 0xFF, n >> 8 & 0xFF])
+        yield Emission(at_us=n * SECOND_US + number * 12_345, payload=payload)
+
+
+def wearable(number: int, serial: str, **others: Any) -> VirtualWearable:
+    values: dict[str, Any] = {
+        "serial": serial,
+        "name": f"Wearable {serial} 000{number}",
+        "manufacturer": "Maker",
+        "model": "Model",
+        "firmware": "1.0",
+        "battery_percent": 80,
+        "body_sensor_location": BodySensorLocation.CHEST,
+        "emissions": emissions(number),
+    }
+    return VirtualWearable(**(values | others))
+
+
+def trio(**others: Any) -> list[VirtualWearable]:
+    return [wearable(number, serial, **others) for number, serial in enumerate(SERIALS)]
+
+
+async def seats(air: VirtualAir, clock: Clock, serials: Sequence[str] = SERIALS) -> list[Wearer]:
+    """Who wears what, by the address that each was heard under: the air gives them in order."""
+    found = await scan(clock=clock, seconds=5, enough=len(serials), radio=air.radio)
+    found.sort(key=lambda one: one.device.address)
+    pairs = zip(serials, found, strict=False)
+    return [Wearer.of(one, person=f"person {serial}", wearable=serial, profile="generic") for serial, one in pairs]
+
+
+class Session:
+    """What a session's log holds, and what the air delivered."""
+
+    def __init__(
+        self,
+        wearables: Sequence[VirtualWearable],
+        *,
+        until_us: int,
+        faults: Sequence[Fault] = (),
+        adapters: int = 1,
+        before: Callable[[VirtualAir], None] | None = None,
+        people: int = 3,
+    ) -> None:
+        clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+        self.packets: list[Packet] = []
+        self.sent: dict[str, list[bytes]] = {}
+
+        async def main() -> None:
+            async with VirtualAir(wearables, clock=clock, adapters=adapters) as air:
+                worn = await seats(air, clock, [one.serial for one in wearables[:people]])
+                if before is not None:
+                    before(air)
+                playing = asyncio.create_task(play(faults, air, clock))
+                async with BleSource(worn, clock=clock, radios=air.radios, chance=random.Random(1)) as source:
+                    async for packet in source:
+                        if packet.at_us >= until_us:
+                            break
+                        self.packets.append(packet)
+                await playing
+                for one in wearables:
+                    delivered = [made.payload for made in air.delivered[one.serial] if made.at_us < until_us]
+                    self.sent[one.serial] = delivered
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+        clock.run(main())
+
+    def of(self, kind: type[T], serial: str) -> list[T]:
+        return [p for p in self.packets if isinstance(p, kind) and getattr(p, "wearable", None) == serial]
+
+    def payloads(self, serial: str) -> list[bytes]:
+        return [packet.payload for packet in self.of(Notification, serial)]
+
+    def states(self, serial: str) -> list[LinkState]:
+        return [packet.state for packet in self.of(LinkChange, serial)]
+
+    def first_us(self, serial: str, *, after_us: int) -> int:
+        return next(packet.at_us for packet in self.of(Notification, serial) if packet.at_us >= after_us)
+
+    def most_attempts(self, serial: str) -> int:
+        times = [change.at_us for change in self.of(LinkChange, serial) if change.state is LinkState.CONNECTING]
+        return max(sum(at <= other < at + MINUTE_US for other in times) for at in times)
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+@pytest.mark.parametrize("for_s", [4.0, 70.0])
+def test_after_every_trouble_everybody_streams_again_and_nothing_that_came_is_lost(
+    kind: FaultKind, for_s: float
+) -> None:
+    length_s = 0.0 if kind in MOMENTARY_KINDS else for_s
+    serial = None if kind in ADAPTER_KINDS else TROUBLED
+    fault = Fault(at_us=30 * SECOND_US, kind=kind, serial=serial, for_s=length_s)
+    session = Session(trio(), until_us=4 * MINUTE_US, faults=[fault])
+    for one in SERIALS:
+        assert session.payloads(one) == session.sent[one]
+        assert session.most_attempts(one) <= 12
+        assert session.first_us(one, after_us=fault.until_us) - fault.until_us <= 30 * SECOND_US
+        assert session.states(one)[-1] is LinkState.STREAMING
+    undisturbed = OTHERS if kind not in ADAPTER_KINDS else ()
+    for one in (*undisturbed, *((TROUBLED,) if kind in HARMLESS else ())):
+        assert LinkState.LOST not in session.states(one)
+        assert len(session.payloads(one)) > 230
+
+
+def test_a_change_always_says_why_a_link_is_lost_or_has_stalled() -> None:
+    faults = [
+        Fault(
+            at_us=(1 + 2 * number) * MINUTE_US, kind=kind, serial=TROUBLED, for_s=0 if kind in MOMENTARY_KINDS else 30
+        )
+        for number, kind in enumerate(kind for kind in FaultKind if kind not in ADAPTER_KINDS)
+    ]
+    session = Session(trio(), until_us=40 * MINUTE_US, faults=faults)
+    changes = session.of(LinkChange, TROUBLED)
+    assert len([change for change in changes if change.state is LinkState.LOST]) >= 8
+    for change in changes:
+        if change.state in (LinkState.LOST, LinkState.STALLED, LinkState.BACKING_OFF):
+            assert change.reason
+
+
+def test_a_short_stall_is_healed_without_losing_the_link() -> None:
+    stall = Fault(at_us=30 * SECOND_US, kind=FaultKind.STALL, serial=TROUBLED, for_s=8)
+    states = Session(trio(), until_us=MINUTE_US, faults=[stall]).states(TROUBLED)
+    assert states[-3:] == [LinkState.STREAMING, LinkState.STALLED, LinkState.STREAMING]
+
+
+def test_a_stall_is_seen_after_the_profiles_limit() -> None:
+    stall = Fault(at_us=30 * SECOND_US, kind=FaultKind.STALL, serial=TROUBLED, for_s=60)
+    session = Session(trio(), until_us=2 * MINUTE_US, faults=[stall])
+    stalled = next(change for change in session.of(LinkChange, TROUBLED) if change.state is LinkState.STALLED)
+    last_us = max(packet.at_us for packet in session.of(Notification, TROUBLED) if packet.at_us < stalled.at_us)
+    assert stalled.at_us - last_us == 6 * SECOND_US
+
+
+def test_a_wearable_that_connects_and_stays_silent_is_tried_ever_more_seldom() -> None:
+    silent = Fault(at_us=30 * SECOND_US, kind=FaultKind.SILENT, serial=TROUBLED, for_s=1200)
+    session = Session(trio(), until_us=25 * MINUTE_US, faults=[silent])
+    assert LinkState.STREAMING not in session.states(TROUBLED)[6:-1]
+    attempts = [c.at_us for c in session.of(LinkChange, TROUBLED) if c.state is LinkState.CONNECTING]
+    assert 20 < len(attempts) < 70
+    assert session.most_attempts(TROUBLED) <= 5
+    assert session.states(TROUBLED)[-1] is LinkState.STREAMING
+
+
+def test_a_link_that_breaks_at_once_every_time_is_tried_twelve_times_a_minute_at_most() -> None:
+    faults = [
+        Fault(at_us=30 * SECOND_US + n * SECOND_US, kind=FaultKind.LINK_LOSS, serial=TROUBLED) for n in range(300)
+    ]
+    session = Session(trio(), until_us=8 * MINUTE_US, faults=faults)
+    assert 3 < session.most_attempts(TROUBLED) <= 12
+    assert session.payloads(TROUBLED) == session.sent[TROUBLED]
+    assert session.states(TROUBLED)[-1] is LinkState.STREAMING
+
+
+@pytest.mark.parametrize("kind", sorted(ADAPTER_KINDS))
+def test_trouble_with_the_adapter_is_said_once_in_words_and_not_at_every_attempt(kind: FaultKind) -> None:
+    fault = Fault(at_us=30 * SECOND_US, kind=kind, serial=None, for_s=120)
+    session = Session(trio(), until_us=4 * MINUTE_US, faults=[fault])
+    for serial in SERIALS:
+        said = [change.reason for change in session.of(LinkChange, serial) if "Bluetooth" in change.reason]
+        assert 1 <= len(said) <= 4
+        assert len([change for change in session.of(LinkChange, serial) if change.at_us < fault.until_us]) < 20
+
+
+def test_a_report_delivered_twice_is_in_the_log_once_and_its_second_copy_as_discarded() -> None:
+    fault = Fault(at_us=30 * SECOND_US, kind=FaultKind.DUPLICATES, serial=TROUBLED, for_s=30)
+    session = Session(trio(), until_us=90 * SECOND_US, faults=[fault])
+    discarded = session.of(Discarded, TROUBLED)
+    assert {packet.reason for packet in discarded} == {DiscardReason.DUPLICATE}
+    assert 29 <= len(discarded) <= 31
+    assert Counter(session.payloads(TROUBLED)).most_common(1)[0][1] == 1
+
+
+def test_what_comes_on_a_link_that_is_over_is_kept_as_late_and_is_no_report() -> None:
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+    arrived: list[Notification | Discarded] = []
+
+    async def main() -> None:
+        async with VirtualAir(trio()[:1], clock=clock) as air:
+            found = await scan(clock=clock, seconds=5, enough=1, radio=air.radio)
+            link = Link(
+                found[0].device, wearable="w", generation=1, clock=clock, radio=air.radio, arrive=arrived.append
+            )
+            await link.connect()
+            await link.subscribe()
+            await clock.sleep_until_us(5 * SECOND_US)
+            await link.close()
+            link._on_notification(None, bytearray(b"\x00\x48"))  # type: ignore[arg-type]
+
+    clock.run(main())
+    assert all(isinstance(packet, Notification) for packet in arrived[:-1])
+    assert arrived[-1] == Discarded(at_us=clock.now_us(), wearable="w", payload=b"\x00\x48", reason=DiscardReason.LATE)
+
+
+def test_the_battery_is_read_at_first_and_every_five_minutes_whatever_else_happens() -> None:
+    faults = [Fault(at_us=n * MINUTE_US, kind=FaultKind.LINK_LOSS, serial=TROUBLED) for n in range(1, 30)]
+    session = Session(trio(), until_us=30 * MINUTE_US, faults=faults)
+    for serial in SERIALS:
+        times = [read.at_us for read in session.of(AttributeRead, serial) if read.attribute is Attribute.BATTERY_LEVEL]
+        assert len(times) == 6
+        assert all(later - sooner >= 5 * MINUTE_US for sooner, later in pairwise(times))
+        models = [read for read in session.of(AttributeRead, serial) if read.attribute is Attribute.MODEL_NUMBER]
+        assert len(models) == 1
+
+
+def test_a_full_adapter_says_so_and_a_second_one_takes_the_rest() -> None:
+    def two_each(air: VirtualAir) -> None:
+        for adapter in range(len(air.radios)):
+            air.limit_links(2, adapter)
+
+    one = Session(trio(), until_us=2 * MINUTE_US, before=two_each)
+    assert sum(session_streams(one, serial) for serial in SERIALS) == 2
+    reasons = {change.reason for serial in SERIALS for change in one.of(LinkChange, serial)}
+    assert any("second adapter" in reason for reason in reasons)
+    two = Session(trio(), until_us=2 * MINUTE_US, before=two_each, adapters=2)
+    assert all(session_streams(two, serial) for serial in SERIALS)
+
+
+def session_streams(session: Session, serial: str) -> bool:
+    return LinkState.STREAMING in session.states(serial)
+
+
+def test_when_one_of_two_adapters_goes_the_other_takes_over() -> None:
+    fault = Fault(at_us=30 * SECOND_US, kind=FaultKind.ADAPTER_OFF, serial=None, for_s=600, adapter=0)
+    session = Session(trio(), until_us=5 * MINUTE_US, faults=[fault], adapters=2)
+    for serial in SERIALS:
+        assert session.payloads(serial) == session.sent[serial]
+        assert session.of(Notification, serial)[-1].at_us > 4 * MINUTE_US
+
+
+def test_two_of_one_name_are_told_apart_also_when_both_change_their_address() -> None:
+    twins = [wearable(number, serial, name="Strap") for number, serial in enumerate(SERIALS)]
+    faults = [Fault(at_us=MINUTE_US, kind=FaultKind.NEW_ADDRESS, serial=serial) for serial in SERIALS]
+    session = Session(twins, until_us=3 * MINUTE_US, faults=faults)
+    for serial in SERIALS:
+        assert session.payloads(serial) == session.sent[serial]
+        assert session.of(Notification, serial)[-1].at_us > 2 * MINUTE_US
+
+
+def test_a_strangers_wearable_of_the_same_name_is_never_recorded() -> None:
+    twins = [wearable(number, serial, name="Strap") for number, serial in enumerate(SERIALS)]
+    away = Fault(at_us=MINUTE_US, kind=FaultKind.OUT_OF_RANGE, serial="S1", for_s=600)
+    session = Session(twins, until_us=4 * MINUTE_US, faults=[away], people=2)
+    assert session.payloads("S1") == session.sent["S1"]
+    assert session.payloads("S2") == session.sent["S2"]
+    assert session.sent["S3"] == []
+    assert any("another wearable of the same name" in change.reason for change in session.of(LinkChange, "S1"))
+
+
+def test_without_a_serial_number_a_models_name_proves_nothing_and_that_is_said() -> None:
+    twins = [wearable(n, serial, name="Forerunner 255", serves_serial=False) for n, serial in enumerate(SERIALS)]
+    away = Fault(at_us=MINUTE_US, kind=FaultKind.OUT_OF_RANGE, serial="S1", for_s=60)
+    session = Session(twins, until_us=4 * MINUTE_US, faults=[away], people=2)
+    assert session.sent["S3"] == []
+    assert session.payloads("S1") == session.sent["S1"]
+    assert session.of(Notification, "S1")[-1].at_us > 3 * MINUTE_US  # its address has not changed: it is known again
+    doubts = [change for change in session.of(LinkChange, "S1") if "nothing proves" in change.reason]
+    assert len(doubts) == 2  # before it was met, and while it was away: once each
+
+
+def test_the_same_session_with_the_same_troubles_is_the_same_to_the_byte() -> None:
+    faults = [
+        Fault(at_us=30 * SECOND_US, kind=FaultKind.ADAPTER_OFF, serial=None, for_s=20),
+        Fault(at_us=90 * SECOND_US, kind=FaultKind.SILENT, serial="S1", for_s=40),
+        Fault(at_us=95 * SECOND_US, kind=FaultKind.MUTE, serial="S3", for_s=40),
+    ]
+    one, two = (Session(trio(), until_us=4 * MINUTE_US, faults=faults) for _ in range(2))
+    assert one.packets == two.packets
+
+
+@pytest.mark.parametrize("kind", [FaultKind.MUTE, FaultKind.REFUSES, FaultKind.SILENT, FaultKind.NO_SERVICE])
+@pytest.mark.parametrize("at_s", [31.0, 36.5, 43.0, 52.0])
+def test_leaving_in_the_middle_of_any_trouble_leaves_nothing_behind(kind: FaultKind, at_s: float) -> None:
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+
+    async def main() -> Coroutine[Any, Any, None] | None:
+        async with VirtualAir(trio(), clock=clock) as air:
+            worn = await seats(air, clock)
+            fault = Fault(
+                at_us=30 * SECOND_US, kind=kind, serial=None if kind in ADAPTER_KINDS else TROUBLED, for_s=300
+            )
+            playing = asyncio.create_task(play([fault], air, clock))
+            async with BleSource(worn, clock=clock, radios=air.radios, chance=random.Random(1)):
+                await clock.sleep_until_us(round(at_s * SECOND_US))
+            assert clock.now_us() < round((at_s + 30) * SECOND_US)  # nobody waits for ever at the end
+            playing.cancel()
+            await asyncio.wait({playing})
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return None
+
+    clock.run(main())

@@ -1,0 +1,12 @@
+"""Wearables over Bluetooth LE through Bleak: finding them, and a source that keeps them connected.
+
+Strategy: it runs unchanged on the operating system's Bluetooth and on a virtual air; `Radio` says which. From below:
+`radio` (adapters, limits, errors in plain words), `scanner` (what is near), `identity` (whose it is), `link` (one
+connection, once), `supervisor` (the next one, when and how often), `source` (everybody's packets, in order).
+"""
+
+from watchlink.sources.ble.radio import Radio, system_radios
+from watchlink.sources.ble.scanner import Found, scan
+from watchlink.sources.ble.source import BleSource, Wearer
+
+__all__ = ["BleSource", "Found", "Radio", "Wearer", "scan", "system_radios"]

@@ -1,0 +1,171 @@
+"""The radio beneath Bleak: which backends and adapter to use, and every call of it with a limit and in plain words.
+
+Strategy: the operating system's Bluetooth and a virtual air differ in `Radio` only. Every call of Bleak goes through
+`within`, which gives it a limit of time and turns whatever the backend raises into a `LinkError` in plain words without
+an address: the one place where that happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from bleak.backends.client import BaseBleakClient
+from bleak.backends.scanner import BaseBleakScanner
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakCharacteristicNotFoundError,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+)
+
+from watchlink.errors import LinkError, LinkFault
+
+T = TypeVar("T")
+
+START_S: Final = 20.0  # macOS asks its user for permission in this time
+CONNECT_S: Final = 20.0
+SUBSCRIBE_S: Final = 5.0
+READ_S: Final = 3.0
+DISCONNECT_S: Final = 10.0
+
+# A Bluetooth address in any spelling, or the UUID that stands in for it on macOS.
+_ADDRESS: Final = re.compile(r"(?i)(?:[0-9a-f]{2}[:_-]){5}[0-9a-f]{2}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_LINUX_ADAPTERS: Final = Path("/sys/class/bluetooth")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radio:
+    """One adapter and the Bleak backends that reach it; by default the operating system's own.
+
+    Attributes:
+        scanner_backend: None for the operating system's.
+        client_backend: None for the operating system's.
+        adapter: name of the adapter ("hci1"); None for the system's default. Linux only.
+    """
+
+    scanner_backend: type[BaseBleakScanner] | None = None
+    client_backend: type[BaseBleakClient] | None = None
+    adapter: str | None = None
+
+
+def system_radios(adapter: str | None = None) -> tuple[Radio, ...]:
+    """The adapters of this computer: only the one that is named, else all that Linux lists, else the system's default.
+
+    More than one can be told apart on Linux only; elsewhere the system has one.
+
+    Raises:
+        LinkError: the named adapter is not there.
+    """
+    here = sorted(entry.name for entry in _LINUX_ADAPTERS.glob("hci*") if entry.name[3:].isdigit())
+    if adapter is None:
+        return tuple(Radio(adapter=name) for name in here) if len(here) > 1 else (Radio(),)
+    if adapter not in here:
+        known = f"there are: {', '.join(here)}" if here else "this computer lists none by name; leave the name out"
+        raise LinkError(f"There is no Bluetooth adapter {adapter}; {known}.", fault=LinkFault.NO_ADAPTER)
+    return (Radio(adapter=adapter),)
+
+
+async def within(seconds: float, operation: Awaitable[T], *, late: LinkFault = LinkFault.UNREACHABLE) -> T:
+    """Await one call of Bleak.
+
+    Raises:
+        LinkError: it failed, or took longer than `seconds` (then with the fault `late`).
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await operation
+    except Exception as error:  # backends raise more than Bleak promises: from D-Bus, from WinRT, assertions
+        raise _in_plain_words(error, late=late) from error
+
+
+def _in_plain_words(error: Exception, *, late: LinkFault) -> LinkError:
+    fault = _fault_of(error, late=late)
+    words = _WORDS[fault]
+    if fault is LinkFault.OTHER:
+        words = f"{words} ({type(error).__name__}: {_ADDRESS.sub('…', str(error))})."
+    return LinkError(" ".join(filter(None, (words, _ADVICE.get((fault, sys.platform))))), fault=fault)
+
+
+def _fault_of(error: Exception, *, late: LinkFault) -> LinkFault:
+    match error:
+        case BleakBluetoothNotAvailableError():
+            return _UNAVAILABLE.get(error.reason, LinkFault.OTHER)
+        case BleakDeviceNotFoundError():
+            return LinkFault.NOT_FOUND
+        case BleakCharacteristicNotFoundError():
+            return LinkFault.NO_HEART_RATE
+        case BleakDBusError() if "connection-limit" in str(error):
+            return LinkFault.NO_SLOT
+        case BleakDBusError():
+            return _DBUS.get(error.dbus_error.rpartition(".")[2], LinkFault.OTHER)
+        case TimeoutError():
+            return late
+        case PermissionError():
+            return LinkFault.NO_PERMISSION
+        case FileNotFoundError() | ConnectionError() | EOFError():
+            return LinkFault.NO_SERVICE  # nobody is at the other end of the system's message bus
+        case _:
+            return LinkFault.OTHER
+
+
+_UNAVAILABLE: Final[Mapping[BleakBluetoothNotAvailableReason, LinkFault]] = {
+    BleakBluetoothNotAvailableReason.NO_BLUETOOTH: LinkFault.NO_ADAPTER,
+    BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE: LinkFault.NO_ADAPTER,
+    BleakBluetoothNotAvailableReason.POWERED_OFF: LinkFault.POWERED_OFF,
+    BleakBluetoothNotAvailableReason.DENIED_BY_USER: LinkFault.NO_PERMISSION,
+    BleakBluetoothNotAvailableReason.DENIED_BY_SYSTEM: LinkFault.NO_PERMISSION,
+    BleakBluetoothNotAvailableReason.DENIED_BY_UNKNOWN: LinkFault.NO_PERMISSION,
+}
+
+# Last word of a D-Bus error's name.
+_DBUS: Final[Mapping[str, LinkFault]] = {
+    "ServiceUnknown": LinkFault.NO_SERVICE,
+    "NameHasNoOwner": LinkFault.NO_SERVICE,
+    "NoSuchUnit": LinkFault.NO_SERVICE,
+    "ServiceNotFound": LinkFault.NO_SERVICE,
+    "AccessDenied": LinkFault.NO_PERMISSION,
+    "NotAuthorized": LinkFault.NO_PERMISSION,
+    "NotPermitted": LinkFault.NO_PERMISSION,
+    "NotReady": LinkFault.POWERED_OFF,
+}
+
+_WORDS: Final[Mapping[LinkFault, str]] = {
+    LinkFault.NO_ADAPTER: "This computer has no Bluetooth LE adapter.",
+    LinkFault.POWERED_OFF: "Bluetooth is switched off.",
+    LinkFault.NO_PERMISSION: "The system does not let this program use Bluetooth.",
+    LinkFault.NO_SERVICE: "The system's Bluetooth service does not answer.",
+    LinkFault.NOT_FOUND: "The wearable is not in reach, or a phone holds its connection.",
+    LinkFault.UNREACHABLE: "The wearable did not answer in time; bring it closer, and disconnect it from phones.",
+    LinkFault.NO_SLOT: "The Bluetooth adapter takes no more connections at once; plug in a second adapter.",
+    LinkFault.NO_HEART_RATE: "The wearable offers no heart rate; switch its heart-rate broadcast on.",
+    LinkFault.OTHER: "Bluetooth failed",
+}
+
+_ADVICE: Final[Mapping[tuple[LinkFault, str], str]] = {
+    (LinkFault.NO_ADAPTER, "linux"): "Plug one in; if there is one, see `rfkill list` and `bluetoothctl list`.",
+    (LinkFault.NO_ADAPTER, "win32"): "Plug one in; if there is one, look for it in the Device Manager.",
+    (LinkFault.POWERED_OFF, "linux"): "Run `rfkill unblock bluetooth`, then `bluetoothctl power on`.",
+    (LinkFault.POWERED_OFF, "darwin"): "Switch it on in System Settings > Bluetooth.",
+    (LinkFault.POWERED_OFF, "win32"): "Switch it on in Settings > Bluetooth & devices.",
+    (
+        LinkFault.NO_PERMISSION,
+        "linux",
+    ): "Run it from a desktop session, or join the group `bluetooth` and log in again.",
+    (LinkFault.NO_PERMISSION, "darwin"): (
+        "Allow this terminal in System Settings > Privacy & Security > Bluetooth, then open a new one."
+    ),
+    (LinkFault.NO_PERMISSION, "win32"): "Allow it in Settings > Privacy & security.",
+    (LinkFault.NO_SERVICE, "linux"): "Install BlueZ if it is missing, then run `sudo systemctl start bluetooth`.",
+    (LinkFault.NO_SERVICE, "darwin"): (
+        "Answer the question whether this terminal may use Bluetooth, or switch Bluetooth off and on."
+    ),
+    (LinkFault.NO_SERVICE, "win32"): "Switch Bluetooth off and on in Settings > Bluetooth & devices.",
+}

@@ -1,0 +1,173 @@
+"""The live source: seats, links that heal themselves, values read beside the heart rate, and every notification.
+
+Strategy: callbacks put packets into a queue in their order of arrival, iterating takes them out. It goes on until the
+context is left: a wearable that is gone may come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from firmware_profiles.profiles import GENERIC_ID, load_profiles
+from watchlink.clock import Clock
+from watchlink.packets import LinkState, Packet, Seat
+from watchlink.sources.ble.identity import Known
+from watchlink.sources.ble.radio import Radio
+from watchlink.sources.ble.scanner import Found
+from watchlink.sources.ble.supervisor import Adapter, Keeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wearer:
+    """Who wears which wearable; `person`, `wearable` and `profile` as in `packets.Seat`.
+
+    Attributes:
+        name: as the wearable advertises.
+        address: where it was last met, if it was; a hint.
+        identity: proof of which one it is, if known; see `identity.identity_of`.
+    """
+
+    person: str
+    wearable: str
+    profile: str
+    name: str
+    address: str | None = field(default=None, repr=False)
+    identity: str | None = None
+
+    @classmethod
+    def of(cls, found: Found, *, person: str, wearable: str, profile: str) -> Self:
+        """Somebody who wears what was just heard."""
+        return cls(person=person, wearable=wearable, profile=profile, name=found.name, address=found.device.address)
+
+
+class BleSource:
+    """Source: everybody's wearables over Bluetooth LE, kept connected until the context is left."""
+
+    def __init__(
+        self,
+        wearers: Sequence[Wearer],
+        *,
+        clock: Clock,
+        radios: Sequence[Radio] = (),
+        chance: random.Random | None = None,
+    ) -> None:
+        """Take the wearers; nothing is connected yet.
+
+        Args:
+            wearers: who wears what.
+            clock: the session's.
+            radios: adapters to share the wearables among; none stands for the system's default.
+            chance: for the jitter of attempts; to be given where a run must be the same again.
+        """
+        self._clock = clock
+        self._wearers = tuple(wearers)
+        self._arrived: asyncio.Queue[Packet | None] = asyncio.Queue()
+        radios = radios or (Radio(),)
+        self._adapters = [
+            Adapter(radio, clock=clock, everybody=self._everybody, alone=len(radios) == 1) for radio in radios
+        ]
+        chance = chance or random.Random()
+        profiles = load_profiles()
+        self._keepers = {
+            wearer.person: Keeper(
+                Known(name=wearer.name, address=wearer.address, identity=wearer.identity),
+                wearable=wearer.wearable,
+                profile=wearer.profile,
+                stall_s=profiles.get(wearer.profile, profiles[GENERIC_ID]).stall_s,
+                adapters=self._adapters,
+                first_adapter=number % len(self._adapters),
+                clock=clock,
+                chance=random.Random(chance.random()),
+                arrive=self._arrived.put_nowait,
+            )
+            for number, wearer in enumerate(self._wearers)
+        }
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._serving: list[asyncio.Task[None]] = []
+
+    @property
+    def identities(self) -> Mapping[str, str]:
+        """Proof of each person's wearable, as far as serial numbers were read."""
+        return {
+            person: keeper.known.identity
+            for person, keeper in self._keepers.items()
+            if keeper.known.identity is not None
+        }
+
+    async def give_up(self, person: str) -> None:
+        """Try no more for this person's wearable, and disconnect it.
+
+        Raises:
+            KeyError: nobody is called so.
+        """
+        keeper, task = self._keepers[person], self._tasks[person]
+        if task.cancel():
+            await asyncio.wait({task})
+            keeper.say(LinkState.GIVEN_UP)
+
+    def take_up(self, person: str) -> None:
+        """Try again after `give_up`.
+
+        Raises:
+            KeyError: nobody is called so.
+        """
+        if self._tasks[person].done():
+            self._tasks[person] = self._start(self._keepers[person].keep())
+
+    async def __aenter__(self) -> Self:
+        """Seat everybody and begin to seek: the first packets flow while the last still connect."""
+        for wearer in self._wearers:
+            self._arrived.put_nowait(
+                Seat(
+                    at_us=self._clock.now_us(),
+                    person=wearer.person,
+                    wearable=wearer.wearable,
+                    profile=wearer.profile,
+                )
+            )
+        if not self._wearers:
+            self._arrived.put_nowait(None)
+        self._serving = [self._start(adapter.run()) for adapter in self._adapters]
+        self._tasks = {person: self._start(keeper.keep()) for person, keeper in self._keepers.items()}
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Unsubscribe and disconnect every wearable, all at once; one that is already gone is no error."""
+        for tasks in (self._tasks.values(), self._serving):  # who has the radio's ear leaves before the radio does
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self._arrived.put_nowait(None)
+        for task in (*self._tasks.values(), *self._serving):
+            if not task.cancelled():
+                task.result()  # raises only for a mistake of ours, never because of a link
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Packet:
+        packet = await self._arrived.get()
+        if packet is None:
+            self._arrived.put_nowait(None)  # the end stays the end
+            raise StopAsyncIteration
+        return packet
+
+    def _everybody(self) -> list[Known]:
+        return [keeper.known for keeper in self._keepers.values()]
+
+    def _start(self, main: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(main)
+        task.add_done_callback(self._on_end)
+        return task
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        """A mistake of ours ends the iteration, so that leaving the context shows it."""
+        if not task.cancelled() and task.exception() is not None:
+            self._arrived.put_nowait(None)

@@ -1,0 +1,420 @@
+"""Keeping a wearable connected: seek, connect, subscribe, watch, back off, again, until somebody gives it up by hand.
+
+Strategy: every wearable has a `Keeper`, a task that goes through the states of `LinkState` one after another and says
+each change with its reason. Every adapter has an `Adapter`, a task that listens and then gives each keeper that was
+heard its turn: scanning and connecting cannot overlap, because one task does the first and waits for the second. A
+turn is taken with a fresh sighting, so nothing is tried that is not there.
+
+A wearable is said to stream after data has come, never before. Attempts that bring no data back off (full jitter, from
+half a second to twenty), and only data resets that: a wearable that connects and stays silent would be tried for ever
+otherwise. Whatever happens, there are no more than twelve attempts a minute.
+
+References:
+    Full jitter: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from watchlink.clock import Clock
+from watchlink.errors import LinkError, LinkFault
+from watchlink.packets import (
+    Attribute,
+    AttributeRead,
+    Discarded,
+    LinkChange,
+    LinkState,
+    Notification,
+    Packet,
+)
+from watchlink.sources.ble.identity import AWAY_US, Heard, Known, identity_of, owner_of
+from watchlink.sources.ble.link import BROKE_OFF, Link
+from watchlink.sources.ble.radio import Radio
+from watchlink.sources.ble.scanner import Found, listening
+
+_US_PER_S: Final = 1_000_000
+
+_BACKOFF_BASE_S: Final = 0.5
+_BACKOFF_CAP_S: Final = 20.0
+_ATTEMPTS: Final = 12
+_ATTEMPTS_IN_US: Final = 60 * _US_PER_S
+# So many notifications prove that a link works.
+_PROVEN: Final = 10
+# A strap may need a moment on the skin before it sends for the first time.
+_FIRST_DATA_S: Final = 10.0
+_BATTERY_EVERY_US: Final = 300 * _US_PER_S
+
+_SCAN_US: Final = 8 * _US_PER_S
+_LOOK_US: Final = 100_000
+# After the first of several was heard, the others have this long to be heard in the same go.
+_GATHER_US: Final = 1_000_000
+# Between two goes: links that stream need the air too. After so long without a sign, the pause is the longer one.
+_PAUSE_US: Final = 1_000_000
+_LONG_PAUSE_US: Final = 8 * _US_PER_S
+_LONG_GONE_US: Final = 180 * _US_PER_S
+# The adapter itself is in trouble: how soon it is tried again, at first and at last.
+_TROUBLE_PAUSE_US: Final = 1_000_000
+_LONGEST_TROUBLE_PAUSE_US: Final = 8 * _US_PER_S
+
+_ONCE: Final = (
+    Attribute.BODY_SENSOR_LOCATION,
+    Attribute.MANUFACTURER_NAME,
+    Attribute.MODEL_NUMBER,
+    Attribute.FIRMWARE_REVISION,
+)
+
+
+class AdapterTrouble(Exception):
+    """An adapter cannot be used now; those who wait for it may go to another one."""
+
+
+class Keeper:
+    """Keeps one wearable connected."""
+
+    def __init__(
+        self,
+        known: Known,
+        *,
+        wearable: str,
+        profile: str,
+        stall_s: float,
+        adapters: Sequence[Adapter],
+        first_adapter: int,
+        clock: Clock,
+        chance: random.Random,
+        arrive: Callable[[Packet], None],
+    ) -> None:
+        """Nothing is done before `keep`. Attempts begin on `adapters[first_adapter]` and move on where they fail."""
+        self.known = known
+        self._wearable = wearable
+        self._profile = profile
+        self._stall_us = round(stall_s * _US_PER_S)
+        self._adapters = adapters
+        self._adapter = first_adapter
+        self._clock = clock
+        self._chance = chance
+        self._arrive = arrive
+        self._state: LinkState | None = None
+        self._link: Link | None = None
+        self._generation = 0
+        self._attempts_us: deque[int] = deque(maxlen=_ATTEMPTS)
+        self._failures = 0
+        self._battery_us: int | None = None
+        self._described = False
+        self._trouble = ""
+        self._in_doubt = False
+
+    async def keep(self) -> None:
+        """Go on until cancelled; then unsubscribe and disconnect."""
+        try:
+            while True:
+                await self._back_off()
+                try:
+                    connected = await self._connect()
+                except AdapterTrouble:  # nothing was tried yet
+                    self._adapter = (self._adapter + 1) % len(self._adapters)
+                    continue
+                if connected:
+                    await self._stream()
+                else:
+                    self._failures += 1
+                    self._adapter = (self._adapter + 1) % len(self._adapters)
+        finally:
+            await self._let_go()
+
+    def say(self, state: LinkState, reason: str = "") -> None:
+        """Put a change of the link into the log."""
+        self._state = state
+        self._arrive(LinkChange(at_us=self._clock.now_us(), wearable=self._wearable, state=state, reason=reason))
+
+    def note_doubt(self, heard: Heard) -> None:
+        """Something was heard that may be the wearable and may be another one; said once between two attempts."""
+        known = self.known
+        if heard.name == known.name and heard.address not in known.strangers and not self._in_doubt:
+            self._in_doubt = True
+            self.say(LinkState.SEEKING, "a wearable of this name is near; nothing proves yet that it is the same")
+
+    def say_trouble(self, reason: str) -> None:
+        """The adapter cannot be used, or can again (no reason): said once, not at every attempt."""
+        if reason != self._trouble:
+            self._trouble = reason
+            self.say(LinkState.BACKING_OFF if reason else LinkState.SEEKING, reason)
+
+    async def _back_off(self) -> None:
+        """Wait before the next attempt, with full jitter, and never more than so many attempts a minute."""
+        now_us = self._clock.now_us()
+        until_us = now_us
+        if self._generation:
+            limit_s = min(_BACKOFF_CAP_S, _BACKOFF_BASE_S * 2.0 ** min(self._failures, 10))
+            until_us += round(self._chance.uniform(0, limit_s) * _US_PER_S)
+        if len(self._attempts_us) == _ATTEMPTS:
+            until_us = max(until_us, self._attempts_us[0] + _ATTEMPTS_IN_US)
+        if until_us > now_us:
+            self.say(LinkState.BACKING_OFF, f"next attempt in {(until_us - now_us) / _US_PER_S:.1f} s")
+            await self._clock.sleep_until_us(until_us)
+
+    async def _connect(self) -> bool:
+        """Wait until the wearable is heard, then connect and subscribe; say whether that came about."""
+        if not self._trouble:
+            self.say(LinkState.SEEKING)
+        self._in_doubt = False
+        adapter = self._adapters[self._adapter]
+        async with adapter.turn(self) as found:
+            self._generation += 1
+            self._attempts_us.append(self._clock.now_us())
+            link = self._link = Link(
+                found.device,
+                wearable=self._wearable,
+                generation=self._generation,
+                clock=self._clock,
+                radio=adapter.radio,
+                arrive=self._on_arrival,
+            )
+            try:
+                self._trouble = ""
+                self.say(LinkState.CONNECTING)
+                await link.connect()
+                self.say(LinkState.SUBSCRIBING)
+                await self._prove(link, found)
+                await link.subscribe()
+            except LinkError as error:
+                self.say(LinkState.LOST, str(error))
+                await self._let_go()
+                return False
+        if link.over.is_set():
+            self.say(LinkState.LOST, BROKE_OFF)
+            await self._let_go()
+            return False
+        if self._state is not LinkState.STREAMING:
+            self.say(LinkState.SUBSCRIBED)
+        return True
+
+    async def _prove(self, link: Link, found: Found) -> None:
+        """Make sure that this is the wearable that is meant, where that is not known by its address.
+
+        Raises:
+            LinkError: it is another one, or it cannot be told.
+        """
+        address = found.device.address
+        if address == self.known.address:
+            return
+        if self.known.identity is not None:
+            serial_number = await link.read_serial_number()
+            if serial_number is None:
+                raise LinkError(
+                    "A wearable of this name did not say its serial number, so nobody can tell whose it is.",
+                    fault=LinkFault.OTHER,
+                )
+            if identity_of(profile=self._profile, serial_number=serial_number) != self.known.identity:
+                self.known.strangers.add(address)
+                raise LinkError("This is another wearable of the same name.", fault=LinkFault.NOT_FOUND)
+        else:
+            self.say(LinkState.SUBSCRIBING, "recognised by its name alone; its address has changed")
+        self.known.address = address
+
+    async def _stream(self) -> None:
+        """Look after a link until it is over, then give it back."""
+        link = self._link
+        assert link is not None
+        care = asyncio.create_task(self._read_values(link))
+        try:
+            reason = await self._watch(link)
+            self.say(LinkState.LOST, reason)
+        finally:
+            care.cancel()
+            await asyncio.wait({care})
+        self._failures = 0 if link.notifications >= _PROVEN else self._failures + 1
+        await self._let_go()
+
+    async def _watch(self, link: Link) -> str:
+        """Return why the link is over: it is gone, or it has fallen silent and asking again did not help."""
+        since_us = self._clock.now_us()
+        first_us = max(self._stall_us, round(_FIRST_DATA_S * _US_PER_S))
+        asked_at_notification: int | None = None
+        while True:
+            heard_us = link.heard_us if link.heard_us is not None else 0
+            limit_us = self._stall_us if link.notifications else first_us
+            left_us = max(since_us, heard_us) + limit_us - self._clock.now_us()
+            if left_us > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left_us / _US_PER_S):
+                        await link.over.wait()
+            if link.over.is_set():
+                return BROKE_OFF
+            if left_us > 0:
+                continue
+            if asked_at_notification == link.notifications:
+                return "it stayed silent although connected"
+            asked_at_notification = link.notifications
+            self.say(LinkState.STALLED, f"no data for {limit_us / _US_PER_S:g} s; asking for it again")
+            try:
+                await link.resubscribe()
+            except LinkError as error:
+                return str(error)
+            since_us = self._clock.now_us()
+
+    async def _read_values(self, link: Link) -> None:
+        """Read what stands beside the heart rate, once it flows; the battery again every few minutes."""
+        if not self._described:
+            for attribute in _ONCE:
+                await self._read(link, attribute)
+            if self.known.identity is None and (serial_number := await link.read_serial_number()) is not None:
+                self.known.identity = identity_of(profile=self._profile, serial_number=serial_number)
+            self._described = not link.over.is_set()
+        while True:
+            now_us = self._clock.now_us()
+            due_us = now_us if self._battery_us is None else self._battery_us + _BATTERY_EVERY_US
+            await self._clock.sleep_until_us(due_us)
+            if self._state is not LinkState.STALLED:
+                await self._read(link, Attribute.BATTERY_LEVEL)
+            self._battery_us = self._clock.now_us()
+
+    async def _read(self, link: Link, attribute: Attribute) -> None:
+        payload = await link.read(attribute)
+        if payload is not None:
+            self._arrive(
+                AttributeRead(at_us=self._clock.now_us(), wearable=self._wearable, attribute=attribute, payload=payload)
+            )
+
+    async def _let_go(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+
+    def _on_arrival(self, packet: Notification | Discarded) -> None:
+        self._arrive(packet)
+        if isinstance(packet, Notification) and self._state is not LinkState.STREAMING:
+            self.say(LinkState.STREAMING)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Waiting:
+    """A keeper that waits for its turn, until it has left it."""
+
+    keeper: Keeper
+    since_us: int
+    found: asyncio.Future[Found]
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Adapter:
+    """One adapter: listens for those who wait, and lets them connect one after another."""
+
+    def __init__(
+        self, radio: Radio, *, clock: Clock, everybody: Callable[[], Sequence[Known]], alone: bool = True
+    ) -> None:
+        """Nothing is done before `run`.
+
+        Args:
+            radio: the adapter.
+            clock: the session's.
+            everybody: gives what is known of all wearables of the session, also of those on other adapters.
+            alone: whether there is no other adapter to which those who wait could go.
+        """
+        self.radio = radio
+        self._alone = alone
+        self._clock = clock
+        self._everybody = everybody
+        self._waiting: list[_Waiting] = []
+        self._wanted = asyncio.Event()
+        self._heard: dict[str, Heard] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, keeper: Keeper) -> AsyncGenerator[Found, None]:
+        """Wait until the keeper's wearable is heard; the adapter is the keeper's own until the context is left.
+
+        Raises:
+            AdapterTrouble: this adapter cannot be used now, and there is another one.
+        """
+        future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(keeper=keeper, since_us=self._clock.now_us(), found=future)
+        self._waiting.append(waiting)
+        self._wanted.set()
+        try:
+            yield await future
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+            waiting.left.set()
+
+    async def run(self) -> None:
+        """Serve turns until cancelled."""
+        trouble_pause_us = _TROUBLE_PAUSE_US
+        while True:
+            if not self._waiting:
+                await self._wanted.wait()
+            try:
+                sightings = await self._listen()
+            except LinkError as error:
+                for waiting in self._waiting:
+                    waiting.keeper.say_trouble(str(error))
+                    if not self._alone and not waiting.found.done():
+                        waiting.found.set_exception(AdapterTrouble())
+                await self._clock.sleep_until_us(self._clock.now_us() + trouble_pause_us)
+                trouble_pause_us = min(2 * trouble_pause_us, _LONGEST_TROUBLE_PAUSE_US)
+                continue
+            trouble_pause_us = _TROUBLE_PAUSE_US
+            self._wanted.clear()
+            for waiting in [one for one in self._waiting if one in sightings]:
+                if not waiting.found.done():
+                    self._waiting.remove(waiting)
+                    waiting.found.set_result(sightings[waiting])
+                    await waiting.left.wait()
+            if not sightings and self._waiting:
+                waits_us = self._clock.now_us() - max(waiting.since_us for waiting in self._waiting)
+                await self._pause(_PAUSE_US if waits_us < _LONG_GONE_US else _LONG_PAUSE_US)
+
+    async def _listen(self) -> dict[_Waiting, Found]:
+        """Listen until everybody who waits was heard, or some of them and then nobody else for a while.
+
+        Raises:
+            LinkError: this adapter cannot be used now.
+        """
+        sightings: dict[_Waiting, Found] = {}
+
+        def on_heard(found: Found) -> None:
+            address, now_us = found.device.address, self._clock.now_us()
+            before = self._heard.get(address)
+            first_us = now_us if before is None or now_us - before.last_us > 2 * AWAY_US else before.first_us
+            heard = Heard(name=found.name, address=address, first_us=first_us, last_us=now_us)
+            self._heard[address] = heard
+            owner = owner_of(
+                heard,
+                everybody=self._everybody(),
+                seeking=[waiting.keeper.known for waiting in self._waiting],
+                all_heard=self._heard.values(),
+                now_us=now_us,
+            )
+            for waiting in self._waiting:
+                if waiting.keeper.known is owner:
+                    sightings[waiting] = found
+                elif owner is None:
+                    waiting.keeper.note_doubt(heard)
+
+        now_us = self._clock.now_us()
+        self._heard = {at: one for at, one in self._heard.items() if now_us - one.last_us <= 2 * AWAY_US}
+        until_us = now_us + _SCAN_US
+        async with listening(self.radio, clock=self._clock, heard=on_heard):
+            for waiting in self._waiting:
+                waiting.keeper.say_trouble("")
+            while (now_us := self._clock.now_us()) < until_us and self._waiting:
+                if all(waiting in sightings for waiting in self._waiting):
+                    break
+                if sightings:
+                    until_us = min(until_us, now_us + _GATHER_US)
+                await self._clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
+        return sightings
+
+    async def _pause(self, pause_us: int) -> None:
+        """Give the air to others for a while, unless somebody new begins to wait."""
+        self._wanted.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_us / _US_PER_S):
+                await self._wanted.wait()
