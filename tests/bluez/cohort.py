@@ -10,14 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from importlib.util import find_spec
 from itertools import islice
 from typing import Final
 
-import pytest
-
 from watchlink.clock import Clock
-from watchlink.packets import Notification, Packet
+from watchlink.packets import Discarded, Notification, Packet
 from watchlink.session import default_plan
 from watchlink.sources.ble import BleSource, Found, Wearer, scan
 from watchlink.sources.virtual.air import Emission, VirtualWearable
@@ -25,11 +22,6 @@ from watchlink.sources.virtual.practice import practice
 
 INTERVAL_US: Final = 250_000
 SCAN_S: Final = 15.0
-
-_ble: Final = find_spec("watchlink.sources.ble")
-needs_supervisor: Final = pytest.mark.skipif(
-    _ble is None or _ble.submodule_search_locations is None, reason="a link that is lost stays lost: no supervisor yet"
-)
 
 
 class Cohort:
@@ -40,6 +32,7 @@ class Cohort:
         made_up = practice(plan=default_plan(), people=people, seed=seed).people
         self.payloads: dict[str, list[bytes]] = {person.wearable.name: [] for person in made_up}
         """What each has sent so far, by its name."""
+        self.serials = {person.wearable.name: person.wearable.serial for person in made_up}
         self._since_us = since_us
         self._reports = reports
         self._sending = people
@@ -75,11 +68,11 @@ class Listener:
                 self._came.notify_all()
 
     def payloads(self, wearable: str, *, since_us: int = 0) -> list[bytes]:
-        """What came from one wearable."""
+        """What came from one wearable, also what the duplicate guard has set aside."""
         return [
             packet.payload
             for packet in self.packets
-            if isinstance(packet, Notification) and packet.wearable == wearable and packet.at_us >= since_us
+            if isinstance(packet, Notification | Discarded) and packet.wearable == wearable and packet.at_us >= since_us
         ]
 
     async def everyone_sends(
@@ -124,6 +117,6 @@ async def seated(cohort: Cohort, *, clock: Clock) -> list[Wearer]:
     missing = cohort.payloads.keys() - by_name.keys()
     assert not missing, f"not heard: {missing}"
     return [
-        Wearer(person=f"person {seat}", wearable=f"w{seat}", profile="generic", found=by_name[name])
+        Wearer.of(by_name[name], person=f"person {seat}", wearable=f"w{seat}", profile="generic")
         for seat, name in enumerate(cohort.payloads, 1)
     ]

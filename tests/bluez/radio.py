@@ -1,8 +1,7 @@
 """The guest's adapter on the virtual air: a Bumble controller whose host is the kernel in the guest.
 
 Strategy: the controller stands in the same room as the virtual wearables, so that they neither know nor care that a
-kernel listens. It writes down each heart-rate notification that comes to it over the air: what was really sent while a
-central was subscribed, against which is held what came out of Bleak at the other end of the stack.
+kernel listens, and `VirtualAir.delivered` says of it too what it was really sent.
 """
 
 from __future__ import annotations
@@ -15,43 +14,38 @@ from typing import Final
 from bumble import hci
 from bumble.controller import Connection
 from bumble.core import PhysicalTransport
-from bumble.link import LocalLink
 
 from watchlink.clock import Clock
-from watchlink.sources.virtual import air as virtual
 from watchlink.sources.virtual.air import VirtualAir, VirtualWearable
+from watchlink.sources.virtual.room import Room, _QuietController
 
 from .vm import Guest
 
 _SERIAL_NUMBERS: Final = count(1)
 _READY_S: Final = 30.0
-_ATT_CHANNEL: Final = 0x0004
-_NOTIFICATION: Final = 0x1B
 # Bumble's LL privacy answers in a way the kernel does not bear; without extended advertising the kernel uses the legacy
 # commands, which every chip knows.
 _MASKED: Final = (
-    hci.LeFeatureMask.LL_PRIVACY
-    | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
-    | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
+    hci.LeFeatureMask.LL_PRIVACY | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
 )
 
 
-class AdapterChip(virtual._QuietController):
+class AdapterChip(_QuietController):
     """A chip with a public address only, which goes by it on the air as well."""
 
-    le_features = virtual._QuietController.le_features & ~_MASKED
+    le_features = _QuietController.le_features & ~_MASKED
 
-    def __init__(self, guest: Guest, *, number: int, room: LocalLink) -> None:
+    def __init__(self, guest: Guest, *, number: int, room: Room) -> None:
         """Stand in the room; nothing is attached yet."""
         # A new address each time: bluetoothd keeps what it knows of wearables by the adapter's address.
         own = hci.Address(f"02:00:00:00:00:{next(_SERIAL_NUMBERS):02X}", hci.Address.PUBLIC_DEVICE_ADDRESS)
         super().__init__(f"adapter {number}", link=room, public_address=own)
         self.number = number
-        self.heard: dict[str, list[bytes]] = {}
-        """Payloads of notifications by the address of the wearable that sent them."""
         self.deaf_to: set[str] = set()
         """Wearables whose packets get lost until the link is hung up: it stands, and nothing comes."""
         self._guest = guest
+        self.room = room
+        room.on_address_changed(self)
         self.host = self._Upwards(self)
 
     class _Upwards:
@@ -66,20 +60,16 @@ class AdapterChip(virtual._QuietController):
     @property
     def random_address(self) -> hci.Address:
         """The room looks controllers up, and names the sender of data, by this."""
-        return self._public_address
+        return self.public_address
 
     @random_address.setter
     def random_address(self, address: hci.Address | str) -> None:
         """The kernel sets one at times, and goes by the public one all the same."""
 
     def on_link_acl_data(self, sender_address: hci.Address, transport: PhysicalTransport, data: bytes) -> None:
-        """Write notifications down, then pass everything on."""
-        sender = _plain(sender_address)
-        if sender in self.deaf_to:
-            return
-        if sender_address in self.le_connections and data[2:5] == bytes([_ATT_CHANNEL, 0, _NOTIFICATION]):
-            self.heard.setdefault(sender, []).append(data[7:])
-        super().on_link_acl_data(sender_address, transport, data)
+        """Pass on what comes from the air, or lose it."""
+        if _plain(sender_address) not in self.deaf_to:
+            super().on_link_acl_data(sender_address, transport, data)
 
     def on_le_disconnected(self, connection: Connection, reason: int) -> None:
         """A new link is a good one."""
@@ -110,8 +100,7 @@ class RealStack:
     async def pull_out(self) -> None:
         """Detach the adapter; return once bluetoothd has noticed."""
         await self.guest.detach(self.chip.number)
-        for connection in tuple(self.chip.le_connections.values()):  # its radio falls silent
-            self.chip.link.lose_links(connection.peer_address)
+        self.chip.room.lose_links(self.chip)  # its radio falls silent
         async with self.guest.bus() as bus:
             await self.guest._within(_READY_S, bus.lacks_adapter("hci0"), "the adapter's end")
 

@@ -8,8 +8,9 @@ import pytest
 
 from watchlink.clock import MachineClock
 from watchlink.sources.ble import Wearer
+from watchlink.sources.virtual.air import Delivery
 
-from .cohort import Cohort, Listener, listening, needs_supervisor, seated
+from .cohort import Cohort, Listener, listening, seated
 from .conftest import Machine
 from .radio import RealStack, real_stack
 
@@ -19,42 +20,46 @@ WITHIN_S = 60.0
 REPORTS_AGAIN = 8
 BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd -n >/dev/console 2>&1 &"
 
-pytestmark = needs_supervisor
-
-Fault = Callable[[RealStack, Sequence[Wearer]], Awaitable[None]]
+Fault = Callable[[RealStack, Cohort, Sequence[Wearer]], Awaitable[None]]
 
 
-async def one_goes_out_of_reach(real: RealStack, seats: Sequence[Wearer]) -> None:
-    real.air.drop(seats[0].found.name)
+async def one_goes_out_of_reach(real: RealStack, cohort: Cohort, seats: Sequence[Wearer]) -> None:
+    real.air.drop(cohort.serials[seats[0].name])
 
 
-async def all_go_out_of_reach(real: RealStack, seats: Sequence[Wearer]) -> None:
+async def one_hangs_up(real: RealStack, cohort: Cohort, seats: Sequence[Wearer]) -> None:
+    real.air.hang_up(cohort.serials[seats[2].name])
+
+
+async def all_go_out_of_reach(real: RealStack, cohort: Cohort, seats: Sequence[Wearer]) -> None:
     for seat in seats:
-        real.air.drop(seat.found.name)
+        real.air.drop(cohort.serials[seat.name])
 
 
-async def a_link_stalls(real: RealStack, seats: Sequence[Wearer]) -> None:
-    real.chip.deaf_to.add(seats[1].found.device.address)
+async def a_link_stalls(real: RealStack, _cohort: Cohort, seats: Sequence[Wearer]) -> None:
+    assert seats[1].address is not None
+    real.chip.deaf_to.add(seats[1].address)
 
 
-async def the_adapter_is_switched_off_and_on(real: RealStack, _seats: Sequence[Wearer]) -> None:
+async def the_adapter_is_switched_off_and_on(real: RealStack, _cohort: Cohort, _seats: Sequence[Wearer]) -> None:
     async with real.guest.bus() as bus:
         await bus.set_powered("hci0", False)
         await bus.set_powered("hci0", True)
 
 
-async def the_adapter_is_pulled_out_and_plugged_in(real: RealStack, _seats: Sequence[Wearer]) -> None:
+async def the_adapter_is_pulled_out_and_plugged_in(real: RealStack, _cohort: Cohort, _seats: Sequence[Wearer]) -> None:
     await real.pull_out()
     await real.plug_in()
 
 
-async def bluetoothd_is_killed_and_started(real: RealStack, _seats: Sequence[Wearer]) -> None:
+async def bluetoothd_is_killed_and_started(real: RealStack, _cohort: Cohort, _seats: Sequence[Wearer]) -> None:
     await real.guest.do("kill -9 $(pidof bluetoothd)")
     await real.guest.do(BLUETOOTHD)
 
 
 FAULTS: Sequence[Fault] = (
     one_goes_out_of_reach,
+    one_hangs_up,
     all_go_out_of_reach,
     a_link_stalls,
     the_adapter_is_switched_off_and_on,
@@ -78,22 +83,20 @@ async def _through(fault: Fault, machine: Machine) -> None:
             with journal.step("all streaming"):
                 await listener.everyone_sends(seats, at_least=1, limit_s=WITHIN_S)
             with journal.step("the fault"):
-                await fault(real, seats)
+                await fault(real, cohort, seats)
             with journal.step("all streaming again") as result:
-                await listener.everyone_sends(
-                    seats, at_least=REPORTS_AGAIN, since_us=clock.now_us(), limit_s=WITHIN_S
-                )
+                await listener.everyone_sends(seats, at_least=REPORTS_AGAIN, since_us=clock.now_us(), limit_s=WITHIN_S)
                 result.append(f"{REPORTS_AGAIN} reports each")
         for seat in seats:
-            _check_nothing_twice(seat, listener, real, journal.note)
+            _check_nothing_twice(seat, listener, real.air.delivered[cohort.serials[seat.name]], journal.note)
 
 
 def _check_nothing_twice(
-    seat: Wearer, listener: Listener, real: RealStack, note: Callable[[str, str], None]
+    seat: Wearer, listener: Listener, sent: Sequence[Delivery], note: Callable[[str, str], None]
 ) -> None:
     """What arrived is what was sent, in order; only what was under way when a link ended may be missing."""
-    on_air = real.chip.heard[seat.found.device.address]
+    on_air = [delivery.payload for delivery in sent]
     arrived = listener.payloads(seat.wearable)
-    note(f"  {seat.found.name}", f"sent {len(on_air)} while subscribed, arrived {len(arrived)}")
+    note(f"  {seat.name}", f"sent {len(on_air)} while subscribed, arrived {len(arrived)}")
     left: Iterator[bytes] = iter(on_air)
     assert all(payload in left for payload in arrived), "a report that was not sent then, or came twice"

@@ -11,9 +11,10 @@ from bumble.gatt import GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR
 
 from firmware_profiles import gatt
 from watchlink.clock import MachineClock
+from watchlink.sources.ble import scan
 from watchlink.sources.virtual.air import VirtualAir
 
-from .cohort import Cohort, listening, needs_supervisor, seated
+from .cohort import SCAN_S, Cohort, listening, seated
 from .conftest import Machine
 from .radio import real_stack
 
@@ -28,7 +29,6 @@ def test_a_wearable_that_wants_encryption_is_paired_and_streams(while_connecting
     machine.run(_pair(machine, while_connecting))
 
 
-@needs_supervisor
 def test_the_source_pairs_by_trying_again(machine: Machine) -> None:
     """BlueZ pairs when a subscription is refused, but never repeats it; the next connection finds the bond."""
     machine.run(_try_again(machine))
@@ -53,7 +53,7 @@ async def _pair(machine: Machine, while_connecting: bool) -> None:
     async with real_stack(machine.guest, cohort.wearables, clock=clock) as real, machine.guest.bus() as bus:
         await bus.consent_to_pairing()
         _wants_encryption(real.air)
-        (seat,) = await seated(cohort, clock=clock)
+        (wanted,) = await scan(clock=clock, seconds=SCAN_S, enough=1)
         arrived: list[bytes] = []
         enough = asyncio.Event()
 
@@ -64,14 +64,15 @@ async def _pair(machine: Machine, while_connecting: bool) -> None:
 
         with journal.step("connected, paired, streaming") as result:
             async with asyncio.timeout(WITHIN_S):
-                client = BleakClient(seat.found.device, pair=while_connecting)
+                client = BleakClient(wanted.device, pair=while_connecting)
                 await client.connect()
                 if not while_connecting:
                     await client.pair()
                 await client.start_notify(MEASUREMENT, on_notification)
                 await enough.wait()
             result.append(f"{len(arrived)} reports")
-        assert arrived == real.chip.heard[seat.found.device.address][: len(arrived)]
+        (serial,) = cohort.serials.values()
+        assert arrived == [delivery.payload for delivery in real.air.delivered[serial]][: len(arrived)]
         await client.disconnect()
 
 

@@ -1,4 +1,4 @@
-"""Eight wearables over BlueZ: found, connected, and every report that is sent arrives once, in order, octet for octet."""
+"""Eight wearables over BlueZ: found, connected, and every report sent arrives once, in order, octet for octet."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 from watchlink.clock import MachineClock, VirtualClock
 from watchlink.fold import SessionFold
-from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification, Packet, Seat
+from watchlink.packets import Attribute, AttributeRead, Discarded, LinkChange, LinkState, Notification, Packet, Seat
 from watchlink.readings import Measured
 from watchlink.sources.ble import BleSource, Wearer, scan
 from watchlink.sources.virtual.air import VirtualAir
 
 from .cohort import INTERVAL_US, Cohort, Listener, listening, seated
 from .conftest import Machine
-from .radio import real_stack
+from .radio import RealStack, real_stack
 
 PEOPLE = 8
 SEED = 2
@@ -31,10 +31,12 @@ def test_every_report_arrives_once_and_is_read_as_in_process(machine: Machine) -
     for seat in seats:
         over_bluez = listener.payloads(seat.wearable)
         through_bumble = [
-            one.payload for one in expected if isinstance(one, Notification) and one.wearable == seat.wearable
+            one.payload
+            for one in expected
+            if isinstance(one, Notification | Discarded) and one.wearable == seat.wearable
         ]
         common = min(len(over_bluez), len(through_bumble))
-        assert over_bluez[-common:] == through_bumble[-common:] == sent[seat.found.name][-common:]
+        assert over_bluez[-common:] == through_bumble[-common:] == sent[seat.name][-common:]
         ticks = _rr_ticks(seat, listener.packets, common)
         assert ticks == _rr_ticks(seat, expected, common)
         intervals += sum(map(len, ticks))
@@ -60,15 +62,15 @@ async def _over_bluez(machine: Machine) -> tuple[Listener, dict[str, list[bytes]
                 await cohort.sent_all.wait()
             with journal.step("all that was sent has arrived"):
                 for seat in seats:
-                    on_air = real.chip.heard[seat.found.device.address]
+                    on_air = _delivered(real, cohort, seat)
                     await listener.everyone_sends([seat], at_least=len(on_air), limit_s=WITHIN_S)
         for seat in seats:
-            on_air = real.chip.heard[seat.found.device.address]
+            on_air = _delivered(real, cohort, seat)
             arrived = listener.payloads(seat.wearable)
-            journal.note(f"  {seat.found.name}", f"sent {len(on_air)} while subscribed, arrived {len(arrived)}")
+            journal.note(f"  {seat.name}", f"sent {len(on_air)} while subscribed, arrived {len(arrived)}")
             assert arrived == on_air
             if not any(change.wearable == seat.wearable for change in _lost(listener.packets)):
-                assert arrived == cohort.payloads[seat.found.name][-len(arrived) :]
+                assert arrived == cohort.payloads[seat.name][-len(arrived) :]
             _check_attributes(seat, cohort, listener.packets)
     finally:
         with journal.step("adapter pulled out"):
@@ -83,14 +85,13 @@ async def _in_process(clock: VirtualClock) -> list[Packet]:
     async with VirtualAir(cohort.wearables, clock=clock) as air:
         found = {one.name: one for one in await scan(clock=clock, seconds=5, enough=PEOPLE, radio=air.radio)}
         seats = [
-            Wearer(person=f"person {seat}", wearable=f"w{seat}", profile="generic", found=found[name])
+            Wearer.of(found[name], person=f"person {seat}", wearable=f"w{seat}", profile="generic")
             for seat, name in enumerate(cohort.payloads, 1)
         ]
-        async with BleSource(seats, clock=clock, radio=air.radio) as source:
+        async with BleSource(seats, clock=clock, radios=[air.radio]) as source:
 
             async def listen() -> None:
-                async for packet in source:
-                    packets.append(packet)
+                packets.extend([packet async for packet in source])
 
             listening = asyncio.create_task(listen())
             await cohort.sent_all.wait()
@@ -99,14 +100,22 @@ async def _in_process(clock: VirtualClock) -> list[Packet]:
     return packets
 
 
+def _delivered(real: RealStack, cohort: Cohort, seat: Wearer) -> list[bytes]:
+    return [delivery.payload for delivery in real.air.delivered[cohort.serials[seat.name]]]
+
+
 def _lost(packets: Sequence[Packet]) -> list[LinkChange]:
     return [packet for packet in packets if isinstance(packet, LinkChange) and packet.state is LinkState.LOST]
 
 
 def _check_attributes(seat: Wearer, cohort: Cohort, packets: Sequence[Packet]) -> None:
     """What is read beside the heart rate comes through the real stack as the wearable serves it."""
-    worn = next(one for one in cohort.wearables if one.name == seat.found.name)
-    read = {one.attribute: one.payload for one in packets if isinstance(one, AttributeRead) and one.wearable == seat.wearable}
+    worn = next(one for one in cohort.wearables if one.name == seat.name)
+    read = {
+        one.attribute: one.payload
+        for one in packets
+        if isinstance(one, AttributeRead) and one.wearable == seat.wearable
+    }
     assert read[Attribute.BATTERY_LEVEL] == bytes([worn.battery_percent])
     assert read[Attribute.MANUFACTURER_NAME] == worn.manufacturer.encode()
     assert read[Attribute.MODEL_NUMBER] == worn.model.encode()
@@ -114,7 +123,9 @@ def _check_attributes(seat: Wearer, cohort: Cohort, packets: Sequence[Packet]) -
 
 def _rr_ticks(seat: Wearer, packets: Sequence[Packet], last: int) -> list[tuple[int, ...]]:
     """RR intervals of the readings folded from the last notifications of one wearable, at the hearts' own pace."""
-    mine = [one for one in packets if isinstance(one, Notification) and one.wearable == seat.wearable][-last:]
+    mine = [one for one in packets if isinstance(one, Notification | Discarded) and one.wearable == seat.wearable][
+        -last:
+    ]
     fold = SessionFold()
     fold.push(Seat(at_us=0, person=seat.person, wearable=seat.wearable, profile=seat.profile))
     readings = [

@@ -277,7 +277,14 @@ class Bus:
         await self._bus.wait_for_disconnect()
 
     async def call(
-        self, path: str, interface: str, member: str, signature: str = "", body: Sequence[Any] = (), *, to: str = "org.bluez"
+        self,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str = "",
+        body: Sequence[Any] = (),
+        *,
+        to: str = "org.bluez",
     ) -> list[Any]:
         """Call a method.
 
@@ -285,9 +292,7 @@ class Bus:
             GuestFault: the answer is an error.
         """
         reply = await self._bus.call(
-            Message(
-                destination=to, path=path, interface=interface, member=member, signature=signature, body=list(body)
-            )
+            Message(destination=to, path=path, interface=interface, member=member, signature=signature, body=list(body))
         )
         assert reply is not None
         if reply.message_type is MessageType.ERROR:

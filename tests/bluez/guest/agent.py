@@ -5,14 +5,14 @@ said, across connections too: Bleak hears "Connected" on one and the answer to `
 number, length, payload; `vm.py` has the other end. Runs on a bare python3-minimal: nothing but built-in modules.
 """
 
+import _socket as socket
 import os
 import select
 import struct
 
-import _socket as socket
-
 HEAD = struct.Struct("<cHI")
-channel = os.open("/dev/" + next(name for name in os.listdir("/dev") if name.startswith("vport")), os.O_RDWR)
+port = next(name for name in os.listdir("/dev") if name.startswith("vport"))  # noqa: PTH208 - there is no pathlib here
+channel = os.open(f"/dev/{port}", os.O_RDWR)
 poll = select.poll()
 poll.register(channel, select.POLLIN)
 ends = {}  # file descriptor -> (kind, number): D a D-Bus connection, H an adapter's HCI, S a running shell command

@@ -68,6 +68,7 @@ TEXTS: Final = {
 }
 EMPTY_FOLDERS: Final = ("bin", "dev", "proc", "sys", "run", "tmp", "root", "var/lib/bluetooth")
 
+PEER_FILES: Final = re.compile(r"/(config\.h|(lib|src/shared|tools)/.*\.[ch])$")
 PEER_SOURCES: Final = (
     "tools/btgatt-server.c",
     *(f"src/shared/{name}.c" for name in ("att", "gatt-db", "gatt-server", "gatt-helpers", "crypto", "queue", "util")),
@@ -87,7 +88,7 @@ def main(cache: Path) -> int:
     stamp = cache / "stamp"
     mark = _mark()
     if stamp.exists() and stamp.read_text() == mark:
-        print("guest: the one in the cache is still good")
+        print("guest: the one in the cache is still good")  # noqa: T201 - a script
         return 0
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
@@ -107,7 +108,7 @@ def main(cache: Path) -> int:
         shutil.rmtree(leftover, ignore_errors=True)
     stamp.write_text(mark)
     size_mb = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) / 1e6
-    print(f"guest: built, {size_mb:.0f} MB in the cache")
+    print(f"guest: built, {size_mb:.0f} MB in the cache")  # noqa: T201 - a script
     return 0
 
 
@@ -175,18 +176,20 @@ class Apt:
 def _peer(apt: Apt, cache: Path) -> Path | None:
     """BlueZ's example heart-rate server, compiled; None (and a line that says why) if that cannot be done here."""
     if shutil.which("gcc") is None:
-        print("guest: without BlueZ's own heart-rate server, there is no gcc")
+        print("guest: without BlueZ's own heart-rate server, there is no gcc")  # noqa: T201 - a script
         return None
     try:
         apt.unpack([SOURCE], into=cache / "source")
     except Cannot as reason:
-        print(f"guest: without BlueZ's own heart-rate server, {reason}")
+        print(f"guest: without BlueZ's own heart-rate server, {reason}")  # noqa: T201 - a script
         return None
     archive = next((cache / "source/usr/src").glob("bluez*.tar.*"))
     with tarfile.open(archive) as packed:
         folder = archive.parent
         for member in packed:
-            if member.isfile() and re.search(r"/(config\.h|lib/.*\.[ch]|src/shared/[^/]*\.[ch]|tools/\S*\.[ch])$", member.name):
+            if member.isfile() and re.search(
+                r"/(config\.h|lib/.*\.[ch]|src/shared/[^/]*\.[ch]|tools/\S*\.[ch])$", member.name
+            ):
                 packed.extract(member, folder, filter="data")
     source = next(path for path in folder.iterdir() if path.is_dir())
     if not (source / "config.h").exists():
@@ -201,7 +204,7 @@ def _peer(apt: Apt, cache: Path) -> Path | None:
         check=False,
     )
     if compiled.returncode:
-        print(f"guest: without BlueZ's own heart-rate server, it does not compile: {compiled.stderr[-300:]}")
+        print(f"guest: without BlueZ's own heart-rate server, it does not compile: {compiled.stderr[-300:]}")  # noqa: T201 - a script
         return None
     return peer
 
@@ -209,7 +212,9 @@ def _peer(apt: Apt, cache: Path) -> Path | None:
 def _write_kernel(tree: Path, kernel: Path) -> None:
     """The bare kernel, which QEMU starts directly; the compressed one as it is where it is not xz."""
     packed = next((tree / "boot").glob("vmlinuz-*")).read_bytes()
-    setup = ((packed[0x1F1] or 4) + 1) * 512  # boot protocol: sectors of real-mode code, then offset and length of the payload
+    setup = (
+        (packed[0x1F1] or 4) + 1
+    ) * 512  # boot protocol: sectors of real-mode code, then offset and length of the payload
     offset, length = struct.unpack_from("<II", packed, 0x248)
     payload = packed[setup + offset : setup + offset + length]
     bare = payload.startswith(b"\xfd7zXZ")
@@ -276,7 +281,13 @@ def _needed(elf: bytes) -> Iterator[str]:
             continue
         entries = [struct.unpack_from("<QQ", elf, at) for at in range(offset, offset + length, 16)]
         strings = next(value for tag, value in entries if tag == 5)  # DT_STRTAB, an address in memory
-        start = next(strings - at + where for load, _, where, at, _, many in segments if load == 1 and at <= strings < at + many)
+        start = next(
+            strings - at + where
+            for load, _, where, at, _, many in segments
+            if load == 1 and at <= strings < at + many
+        )
+            strings - at + where for load, _, where, at, _, many in segments if load == 1 and at <= strings < at + many
+        )
         for tag, value in entries:
             if tag == 1:
                 yield elf[start + value : elf.index(b"\0", start + value)].decode()
@@ -284,7 +295,9 @@ def _needed(elf: bytes) -> Iterator[str]:
 
 def _modules(tree: Path) -> Iterator[tuple[str, bytes]]:
     """The kernel's modules, each after those it depends on; one that is built in is not there as a file."""
-    files = {path.name.split(".")[0].replace("-", "_"): path for path in tree.joinpath("usr/lib/modules").rglob("*.ko*")}
+    files = {
+        path.name.split(".")[0].replace("-", "_"): path for path in tree.joinpath("usr/lib/modules").rglob("*.ko*")
+    }
     done: set[str] = set()
 
     def with_needs(name: str) -> Iterator[tuple[str, bytes]]:
@@ -341,7 +354,7 @@ class Archive:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(Path(sys.argv[1])))
+        sys.exit(main(Path(sys.argv[1]).absolute()))
     except Cannot as reason:
-        print(reason)
+        print(reason)  # noqa: T201 - a script
         sys.exit(CANNOT)
