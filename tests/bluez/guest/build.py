@@ -282,10 +282,6 @@ def _needed(elf: bytes) -> Iterator[str]:
         entries = [struct.unpack_from("<QQ", elf, at) for at in range(offset, offset + length, 16)]
         strings = next(value for tag, value in entries if tag == 5)  # DT_STRTAB, an address in memory
         start = next(
-            strings - at + where
-            for load, _, where, at, _, many in segments
-            if load == 1 and at <= strings < at + many
-        )
             strings - at + where for load, _, where, at, _, many in segments if load == 1 and at <= strings < at + many
         )
         for tag, value in entries:
