@@ -18,7 +18,7 @@ PEOPLE = 4
 SEED = 3
 WITHIN_S = 60.0
 REPORTS_AGAIN = 8
-BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd -n >/dev/console 2>&1 &"
+KILLED = " 137"  # 128 + SIGKILL: by a test
 
 Fault = Callable[[RealStack, Cohort, Sequence[Wearer]], Awaitable[None]]
 
@@ -53,8 +53,11 @@ async def the_adapter_is_pulled_out_and_plugged_in(real: RealStack, _cohort: Coh
 
 
 async def bluetoothd_is_killed_and_started(real: RealStack, _cohort: Cohort, _seats: Sequence[Wearer]) -> None:
-    await real.guest.do("kill -9 $(pidof bluetoothd)")
-    await real.guest.do(BLUETOOTHD)
+    async with real.guest.bus() as bus:
+        await real.guest.do("touch /run/hold; kill -9 $(pidof bluetoothd)")
+        await bus.lacks("org.bluez")
+        await real.guest.do("rm /run/hold")
+        await bus.has_powered("hci0")
 
 
 FAULTS: Sequence[Fault] = (
@@ -87,6 +90,10 @@ async def _through(fault: Fault, machine: Machine) -> None:
             with journal.step("all streaming again") as result:
                 await listener.everyone_sends(seats, at_least=REPORTS_AGAIN, since_us=clock.now_us(), limit_s=WITHIN_S)
                 result.append(f"{REPORTS_AGAIN} reports each")
+        ended = (await machine.guest.shell("cat /run/ended")).output.splitlines()
+        journal.note(
+            "bluetoothd has ended in this run", f"{sum(not line.endswith(KILLED) for line in ended)} times by itself"
+        )
         for seat in seats:
             _check_nothing_twice(seat, listener, real.air.delivered[cohort.serials[seat.name]], journal.note)
 

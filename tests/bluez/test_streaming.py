@@ -30,11 +30,7 @@ def test_every_report_arrives_once_and_is_read_as_in_process(machine: Machine) -
     intervals = 0
     for seat in seats:
         over_bluez = listener.payloads(seat.wearable)
-        through_bumble = [
-            one.payload
-            for one in expected
-            if isinstance(one, Notification | Discarded) and one.wearable == seat.wearable
-        ]
+        through_bumble = [one.payload for one in _arrivals(seat, expected)]
         common = min(len(over_bluez), len(through_bumble))
         assert over_bluez[-common:] == through_bumble[-common:] == sent[seat.name][-common:]
         ticks = _rr_ticks(seat, listener.packets, common)
@@ -104,6 +100,11 @@ def _delivered(real: RealStack, cohort: Cohort, seat: Wearer) -> list[bytes]:
     return [delivery.payload for delivery in real.air.delivered[cohort.serials[seat.name]]]
 
 
+def _arrivals(seat: Wearer, packets: Sequence[Packet]) -> list[Notification | Discarded]:
+    """What came from one wearable, also what the duplicate guard has set aside."""
+    return [one for one in packets if isinstance(one, Notification | Discarded) and one.wearable == seat.wearable]
+
+
 def _lost(packets: Sequence[Packet]) -> list[LinkChange]:
     return [packet for packet in packets if isinstance(packet, LinkChange) and packet.state is LinkState.LOST]
 
@@ -123,14 +124,11 @@ def _check_attributes(seat: Wearer, cohort: Cohort, packets: Sequence[Packet]) -
 
 def _rr_ticks(seat: Wearer, packets: Sequence[Packet], last: int) -> list[tuple[int, ...]]:
     """RR intervals of the readings folded from the last notifications of one wearable, at the hearts' own pace."""
-    mine = [one for one in packets if isinstance(one, Notification | Discarded) and one.wearable == seat.wearable][
-        -last:
-    ]
     fold = SessionFold()
     fold.push(Seat(at_us=0, person=seat.person, wearable=seat.wearable, profile=seat.profile))
     readings = [
         reading
-        for one in mine
+        for one in _arrivals(seat, packets)[-last:]
         for reading in fold.push(
             Notification(at_us=one.at_us * (1_000_000 // INTERVAL_US), wearable=one.wearable, payload=one.payload)
         )

@@ -15,7 +15,7 @@ import os
 import shutil
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +138,8 @@ class Guest:
         self._commands_given += 1
         answer = self._commands[self._commands_given] = asyncio.get_running_loop().create_future()
         await self._send(b"S", self._commands_given, command.encode())
-        return await self._within(limit_s, answer, f"`{command}`")
+        await self._within(limit_s, answer, f"`{command}`")
+        return answer.result()
 
     async def do(self, command: str, *, limit_s: float = _ANSWER_S) -> str:
         """Run a command that has to succeed, and return what it printed.
@@ -274,7 +275,7 @@ class Bus:
     ) -> None:
         """Disconnect."""
         self._bus.disconnect()
-        await self._bus.wait_for_disconnect()
+        await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
     async def call(
         self,
@@ -327,9 +328,17 @@ class Bus:
         """Return once somebody owns `name` on the bus."""
 
         async def owned() -> bool:
-            return (await self.call(*_DAEMON, "NameHasOwner", "s", [name], to="org.freedesktop.DBus"))[0]
+            return bool((await self.call(*_DAEMON, "NameHasOwner", "s", [name], to="org.freedesktop.DBus"))[0])
 
         await self._once(owned)
+
+    async def lacks(self, name: str) -> None:
+        """Return once nobody owns `name` on the bus."""
+
+        async def free() -> bool:
+            return not (await self.call(*_DAEMON, "NameHasOwner", "s", [name], to="org.freedesktop.DBus"))[0]
+
+        await self._once(free)
 
     async def lacks_adapter(self, adapter: str) -> None:
         """Return once bluetoothd does not know the adapter any more."""
@@ -345,13 +354,15 @@ class Bus:
         async def on() -> bool:
             interfaces = (await self._objects()).get(f"/org/bluez/{adapter}", {})
             powered = interfaces.get("org.bluez.Adapter1", {}).get("Powered")
-            return powered is not None and powered.value
+            return powered is not None and bool(powered.value)
 
         await self._once(on)
 
-    async def _objects(self) -> dict[str, dict[str, dict[str, Variant]]]:
+    async def _objects(self) -> Mapping[str, Mapping[str, Mapping[str, Variant]]]:
         try:
-            return (await self.call("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"))[0]
+            objects: Mapping[str, Mapping[str, Mapping[str, Variant]]]
+            (objects,) = await self.call("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+            return objects
         except GuestFault:  # bluetoothd is not there (yet)
             return {}
 
