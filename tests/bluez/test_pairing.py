@@ -29,8 +29,8 @@ def test_a_wearable_that_wants_encryption_is_paired_and_streams(while_connecting
     machine.run(_pair(machine, while_connecting))
 
 
-def test_the_source_pairs_by_trying_again(machine: Machine) -> None:
-    """BlueZ pairs when a subscription is refused, but never repeats it; the next connection finds the bond."""
+def test_the_source_streams_though_nobody_asked_for_pairing(machine: Machine) -> None:
+    """BlueZ pairs when a subscription is refused; where it does not repeat that, the next attempt finds the bond."""
     machine.run(_try_again(machine))
 
 

@@ -136,7 +136,8 @@ class Guest:
             GuestFault: it did not end in time.
         """
         self._commands_given += 1
-        answer = self._commands[self._commands_given] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._commands[self._commands_given] = answer
         await self._send(b"S", self._commands_given, command.encode())
         await self._within(limit_s, answer, f"`{command}`")
         return answer.result()
