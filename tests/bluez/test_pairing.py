@@ -1,0 +1,89 @@
+"""A wearable that gives its heart rate only over an encrypted link: pairing ("just works") on the real stack."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from bleak import BleakClient
+from bumble.att import Attribute
+from bumble.gatt import GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR
+
+from firmware_profiles import gatt
+from watchlink.clock import MachineClock
+from watchlink.sources.ble import scan
+from watchlink.sources.virtual.air import VirtualAir
+
+from .cohort import SCAN_S, Cohort, listening, seated
+from .conftest import Machine
+from .radio import real_stack
+
+SEED = 4
+REPORTS = 8
+WITHIN_S = 30.0
+MEASUREMENT = gatt.uuid_of(gatt.HEART_RATE_MEASUREMENT)
+
+
+@pytest.mark.parametrize("while_connecting", [True, False], ids=["while_connecting", "once_connected"])
+def test_a_wearable_that_wants_encryption_is_paired_and_streams(while_connecting: bool, machine: Machine) -> None:
+    machine.run(_pair(machine, while_connecting))
+
+
+def test_the_source_streams_though_nobody_asked_for_pairing(machine: Machine) -> None:
+    """BlueZ pairs when a subscription is refused; where it does not repeat that, the next attempt finds the bond."""
+    machine.run(_try_again(machine))
+
+
+async def _try_again(machine: Machine) -> None:
+    clock = MachineClock()
+    cohort = Cohort(people=1, seed=SEED, since_us=0, reports=None)
+    async with real_stack(machine.guest, cohort.wearables, clock=clock) as real, machine.guest.bus() as bus:
+        await bus.consent_to_pairing()
+        _wants_encryption(real.air)
+        seats = await seated(cohort, clock=clock)
+        async with listening(seats, clock=clock) as listener:
+            with machine.journal.step("streaming") as result:
+                await listener.everyone_sends(seats, at_least=REPORTS, limit_s=2 * WITHIN_S)
+                result.append(f"agent asked for {bus.asked}")
+
+
+async def _pair(machine: Machine, while_connecting: bool) -> None:
+    clock, journal = MachineClock(), machine.journal
+    cohort = Cohort(people=1, seed=SEED, since_us=0, reports=None)
+    async with real_stack(machine.guest, cohort.wearables, clock=clock) as real, machine.guest.bus() as bus:
+        await bus.consent_to_pairing()
+        _wants_encryption(real.air)
+        (wanted,) = await scan(clock=clock, seconds=SCAN_S, enough=1)
+        arrived: list[bytes] = []
+        enough = asyncio.Event()
+
+        def on_notification(_sender: object, data: bytearray) -> None:
+            arrived.append(bytes(data))
+            if len(arrived) >= REPORTS:
+                enough.set()
+
+        with journal.step("connected, paired, streaming") as result:
+            async with asyncio.timeout(WITHIN_S):
+                client = BleakClient(wanted.device, pair=while_connecting)
+                await client.connect()
+                if not while_connecting:
+                    await client.pair()
+                await client.start_notify(MEASUREMENT, on_notification)
+                await enough.wait()
+            result.append(f"{len(arrived)} reports")
+        (serial,) = cohort.serials.values()
+        assert arrived == [delivery.payload for delivery in real.air.delivered[serial]][: len(arrived)]
+        await client.disconnect()
+
+
+def _wants_encryption(air: VirtualAir) -> None:
+    """From now on nobody subscribes to heart rate over a link that is not encrypted."""
+    for sensor in air._sensors.values():
+        measurement = sensor._measurement
+        subscription = next(
+            attribute
+            for attribute in sensor._device.gatt_server.attributes
+            if attribute.handle > measurement.handle
+            and attribute.type == GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR
+        )
+        subscription.permissions |= Attribute.READ_REQUIRES_ENCRYPTION | Attribute.WRITE_REQUIRES_ENCRYPTION
