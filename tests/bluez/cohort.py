@@ -16,7 +16,7 @@ from typing import Final
 from watchlink.clock import Clock
 from watchlink.packets import Discarded, Notification, Packet
 from watchlink.session import default_plan
-from watchlink.sources.ble import BleSource, Found, Wearer, scan
+from watchlink.sources.ble import BleSource, Found, Radio, Wearer, scan
 from watchlink.sources.virtual.air import Emission, VirtualWearable
 from watchlink.sources.virtual.practice import practice
 
@@ -96,9 +96,11 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(wearers: Sequence[Wearer], *, clock: Clock) -> AsyncIterator[Listener]:
+async def listening(
+    wearers: Sequence[Wearer], *, clock: Clock, radios: Sequence[Radio] = ()
+) -> AsyncIterator[Listener]:
     """The product's own source on the system's Bluetooth, with someone who listens."""
-    async with BleSource(wearers, clock=clock) as source:
+    async with BleSource(wearers, clock=clock, radios=radios) as source:
         listener = Listener(source)
         task = asyncio.create_task(listener.listen())
         try:

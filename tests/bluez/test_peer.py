@@ -16,7 +16,7 @@ from firmware_profiles.heart_rate_service import Contact
 from watchlink.clock import MachineClock
 from watchlink.fold import SessionFold
 from watchlink.readings import Measured
-from watchlink.sources.ble import Wearer, scan
+from watchlink.sources.ble import Radio, Wearer, scan
 from watchlink.sources.virtual.room import Room
 
 from .cohort import listening
@@ -25,6 +25,8 @@ from .radio import AdapterChip
 from .vm import Guest
 
 NAME = "Peer"
+# Which of two adapters is the default is anybody's guess.
+LISTENS = Radio(adapter="hci0")
 # Both programs read commands until their input ends: it never does, and brings none.
 QUIET = "</run/quiet"
 REPORTS = 4
@@ -41,10 +43,10 @@ async def _listen_to_peer(machine: Machine) -> None:
     clock, journal = MachineClock(), machine.journal
     async with _peer(machine.guest):
         with journal.step("scan"):
-            found = await scan(clock=clock, seconds=WITHIN_S, wanted=[NAME])
+            found = await scan(clock=clock, seconds=WITHIN_S, wanted=[NAME], radio=LISTENS)
         (peer,) = (one for one in found if one.name == NAME)
         seats = [Wearer.of(peer, person="Heron", wearable="w1", profile="generic")]
-        async with listening(seats, clock=clock) as listener:
+        async with listening(seats, clock=clock, radios=[LISTENS]) as listener:
             with journal.step("connected and streaming") as result:
                 await listener.everyone_sends(seats, at_least=REPORTS, limit_s=WITHIN_S)
                 result.append(f"{REPORTS} reports")
