@@ -59,8 +59,8 @@ _RETRY_S: Final = 2.0
 _BUSY_S: Final = 5.0
 _TURN_S: Final = 0.05
 _TURNS: Final = 20
-# Of SQLite's virtual machine: a few milliseconds.
-_STEPS_BETWEEN_LOOKS: Final = 100_000
+# Of SQLite's virtual machine: less than a millisecond.
+_STEPS_BETWEEN_LOOKS: Final = 1_000
 # A recorder says that it is alive at each commit; one that has not for this long is gone.
 _ALIVE: Final = timedelta(seconds=10)
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from watchlink.doctor.examination import Examination
     from watchlink.doctor.facts import Terminal
 
-# Shape and, for those who see them, colour (blue and orange, which nobody confuses) beside the word.
+# Shape and, for those who see them, colour (never red against green, which many confuse) beside the word.
 _SHAPES: Final = {"pass": "✓", "warn": "▲", "fail": "✗", "info": "i", "not checked": "·"}
 _ASCII_SHAPES: Final = {"pass": "+", "warn": "!", "fail": "x", "info": "i", "not checked": "-"}
-_STYLES: Final = {"pass": "blue", "warn": "yellow", "fail": "bold reverse", "info": "", "not checked": "dim"}
+_STYLES: Final = {"pass": "cyan", "warn": "yellow", "fail": "bold reverse", "info": "", "not checked": "dim"}
 _REPORT_S: Final = 120.0
 
 

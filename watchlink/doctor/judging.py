@@ -48,7 +48,7 @@ _MB: Final = 1_000_000
 _GB: Final = 1_000_000_000
 _LEAST_FREE_BYTES: Final = 50 * _MB
 _GOOD_FREE_BYTES: Final = _GB
-# Measured: the archive of a demo session (2.5 MB), doubled for what real radios add to it.
+# Two hours of eight people. Measured: the archive of a demo session (2.5 MB), doubled for what real radios add to it.
 _SESSION_MB: Final = 5
 
 # So many sessions are told by number.
@@ -162,7 +162,7 @@ def judge_disk(storage: Storage) -> Check:
     """Whether sessions can be written, and how many."""
     free = storage.free_bytes
     found = (
-        f"{_size(free)} free; two hours of eight people take about {_SESSION_MB} MB"
+        f"{_size(free)} free; a session of eight takes about {_SESSION_MB} MB"
         if free >= _LEAST_FREE_BYTES
         else f"{_size(free)} free"
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # The same separator all through, so that a date and a time beside each other are no address.
-_ADDRESS: Final = r"[0-9a-f]{1,2}(?P<s>[:_\-. ])(?:[0-9a-f]{1,2}(?P=s)){4}[0-9a-f]{1,2}(?![0-9a-f])"
+_ADDRESS: Final = r"[0-9a-f]{1,2}(?P<s>[:_\-. ])(?:[0-9a-f]{1,2}(?P=s)){4,}[0-9a-f]+"
 _DOTTED_ADDRESS: Final = r"(?:[0-9a-f]{4}[.:\-]){2}[0-9a-f]{4}"
 _UUID: Final = r"[0-9a-f]{8}(?:[-_ ]?[0-9a-f]{4}){3}[-_ ]?[0-9a-f]{12}"
 _LONG_HEX: Final = r"[0-9a-f]{12,}"

@@ -10,7 +10,9 @@ from __future__ import annotations
 import getpass
 import platform
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from watchlink.archive import Archive, StoredSession
 from watchlink.clock import clock_text
@@ -19,11 +21,12 @@ from watchlink.doctor.facts import Adapter, Machine
 from watchlink.doctor.redaction import Private, redacted
 from watchlink.fold import SessionFold, Timeline
 
-HEAD = (
+HEAD: Final = (
     "watchlink report",
     "It was written for somebody who helps you. Names of people and wearables, addresses, folders, serial numbers and",
     "heartbeats are left out. Read it before you send it; nothing was sent.",
 )
+_SHORT_NAME: Final = 3
 
 
 def private_here(wearables: Iterable[str] = ()) -> Private:
@@ -59,18 +62,21 @@ def report(
     private: Private,
 ) -> str:
     """The whole report as text."""
-    lines = [*HEAD, "", "Checks", *_check_lines(checks, private)]
+    lines = ["", "Checks", *_check_lines(checks, private)]
     if machine is not None:
         lines += ["", "Computer", *_machine_lines(machine)]
     lines += ["", "Adapters", *([_adapter_line(adapter) for adapter in adapters] or ["  none is known by name"])]
     lines += ["", "Last session", *_session_lines(last, counts)]
-    return "\n".join((*lines[: len(HEAD)], *(redacted(line, private) for line in lines[len(HEAD) :]))) + "\n"
+    # A name of a letter or two would take half of the report with it; in its own check it was taken out already.
+    of_some_length = tuple(name for name in private.wearables if len(name) > _SHORT_NAME)
+    whole = replace(private, wearables=of_some_length)
+    return "\n".join((*HEAD, *(redacted(line, whole) for line in lines))) + "\n"
 
 
 def _check_lines(checks: Sequence[Check], private: Private) -> list[str]:
     lines: list[str] = []
     for check in checks:
-        own = Private(home=private.home, user=private.user, host=private.host, wearables=check.names)
+        own = replace(private, wearables=check.names)
         lines.append(f"  {check.status:<11}  {check.name:<11}  {redacted(check.found, own)}")
         if check.fix:
             lines.append(f"  {'':<11}  {'':<11}  fix: {redacted(check.fix, own)}")
