@@ -231,6 +231,8 @@ def judge_service(bluetooth: Bluetooth, listening: Listening | None) -> Check:
         if listening is None:
             return Check(name="Bluetooth", status=Status.NOT_CHECKED, found="nothing was tried with it")
         return Check(name="Bluetooth", status=Status.PASS, found="the system's Bluetooth answers")
+    if other is not None:  # it answered, with a refusal: that is another check's to tell
+        return Check(name="Bluetooth", status=Status.PASS, found="the service is there")
     version = bluetooth.version
     if version is None:
         return Check(name="Bluetooth", status=Status.PASS, found="BlueZ answers; it does not say its version")

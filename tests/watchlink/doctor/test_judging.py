@@ -398,6 +398,12 @@ def test_where_nothing_could_be_tried_nothing_is_claimed(platform: str) -> None:
     assert not any(check.name == "power" and check.status is PASS for check in checks)
 
 
+def test_a_service_that_refuses_is_there_and_nothing_else_is_claimed_of_it() -> None:
+    refusing = Bluetooth(platform="linux", trouble=trouble(LinkFault.NO_PERMISSION))
+    check = judging.judge_service(refusing, None)
+    assert (check.status, check.found) == (PASS, "the service is there")
+
+
 def test_several_adapters_are_named_and_shared() -> None:
     adapters = (_HCI0, replace(_HCI1, connected=2))
     check = judging.judge_adapter(replace(_BLUEZ, adapters=adapters), None, none=trouble(LinkFault.NO_ADAPTER))
