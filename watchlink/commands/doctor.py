@@ -69,7 +69,8 @@ def doctor(
     clock.run(examine())
     if as_json:
         record: dict[str, Any] = {"ready": is_ready(checks), "summary": summary(checks)}
-        typer.echo(json.dumps(record | {"checks": [to_record(check) for check in checks]}, ensure_ascii=False))
+        # In ASCII: it can be written to whatever is wrong with this terminal.
+        typer.echo(json.dumps(record | {"checks": [to_record(check) for check in checks]}))
     else:
         _print_line(console, f"\n{summary(checks)}")
     if bundle is not None:
@@ -168,8 +169,8 @@ def _write_bundle(bundle: Path, checks: list[Check], examination: Examination, *
     )
     try:
         # Readable by its owner only, and never over another file, even one made in this moment.
-        with os.fdopen(os.open(bundle, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(os.open(bundle, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text.encode(errors="replace"))  # a file's name may hold what is no text
     except OSError as error:
         say(f"The report {bundle} cannot be written: {error.strerror}. Choose another place for it.")
         raise typer.Exit(FILE) from None
