@@ -59,6 +59,8 @@ _RETRY_S: Final = 2.0
 _BUSY_S: Final = 5.0
 _TURN_S: Final = 0.05
 _TURNS: Final = 20
+# Of SQLite's virtual machine: less than a millisecond.
+_STEPS_BETWEEN_LOOKS: Final = 1_000
 # A recorder says that it is alive at each commit; one that has not for this long is gone.
 _ALIVE: Final = timedelta(seconds=10)
 
@@ -95,27 +97,26 @@ class StoredSession:
 class Archive:
     """An open archive; a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the archive at `path`, making it (readable by its owner only) where there is none.
+
+        With `read_only` nothing is made, changed or held up: a session may be recorded there by another program.
 
         Raises:
             ArchiveError: no archive can be opened or made there, or it is from a newer watchlink.
         """
         self._path = path
+        if not read_only:
+            self._make_file()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.touch(mode=0o600)
-        except OSError as error:
-            if not path.is_file():
-                raise ArchiveError(
-                    f"The archive {path} cannot be made: {error.strerror}. Choose another place with --archive."
-                ) from error
-        try:
-            self._database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-        except sqlite3.Error as error:
+            self._database = self._open_to_read() if read_only else self._open_to_write()
+        except (sqlite3.Error, OSError) as error:
             raise self._error("cannot be opened", error) from error
         try:
-            self._prepare()
+            if read_only:
+                self._recognise()
+            else:
+                self._prepare()
         except sqlite3.Error as error:
             self._database.close()
             raise self._error("cannot be opened", error) from error
@@ -205,7 +206,49 @@ class Archive:
         except (sqlite3.Error, ValueError) as error:
             raise self._error("cannot be read", error) from error
 
-    def _prepare(self) -> None:
+    def damage(self, *, limit_s: float) -> str | None:
+        """What SQLite's own check finds to be wrong with the file; None if nothing.
+
+        Raises:
+            TimeoutError: the check was not done after `limit_s`.
+            ArchiveError: the file cannot be read.
+        """
+        since = Stopwatch()
+        self._database.set_progress_handler(lambda: since.elapsed_s() > limit_s, _STEPS_BETWEEN_LOOKS)
+        try:
+            found = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise TimeoutError from error
+            raise self._error("cannot be read", error) from error
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        finally:
+            self._database.set_progress_handler(None, 0)
+        return None if found == "ok" else str(found)
+
+    def _make_file(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600)
+        except OSError as error:
+            if not self._path.is_file():
+                raise ArchiveError(
+                    f"The archive {self._path} cannot be made: {error.strerror}. Choose another place with --archive."
+                ) from error
+
+    def _open_to_write(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        # Where no log lies beside it nobody writes, and "immutable" keeps SQLite from putting one there just to read.
+        log = self._path.with_name(f"{self._path.name}-wal")
+        in_use = log.is_file() and log.stat().st_size > 0
+        address = f"{self._path.absolute().as_uri()}?mode=ro{'' if in_use else '&immutable=1'}"
+        return sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)
+
+    def _recognise(self) -> int:
+        """Make sure that this is an archive that we know; return its version, 0 for one that is not made yet."""
         # In this order: another program may make the archive between the two questions.
         made = bool(self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
         if made and self._pragma("application_id") != _APPLICATION_ID:
@@ -219,6 +262,10 @@ class Archive:
                 f"The archive {self._path} was written by a newer watchlink (archive version {version}, this one knows "
                 f"{_VERSION}). Update watchlink, or choose another archive with --archive."
             )
+        return version
+
+    def _prepare(self) -> None:
+        version = self._recognise()
         self._database.execute("PRAGMA foreign_keys = ON")
         self._use_write_ahead_log()
         self._database.execute("PRAGMA synchronous = FULL")

@@ -14,6 +14,7 @@ import typer
 
 from watchlink import __version__
 from watchlink.commands.demo import demo
+from watchlink.commands.doctor import doctor
 from watchlink.commands.exits import INTERRUPTED, ends_with_its_reader, exit_code
 from watchlink.commands.live import live
 from watchlink.commands.profiles import profiles
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(ends_with_its_reader(demo))
+app.command()(ends_with_its_reader(doctor))
 app.command()(ends_with_its_reader(scan))
 app.command()(ends_with_its_reader(live))
 app.command()(ends_with_its_reader(replay))

@@ -81,6 +81,7 @@ _FORBIDDEN = ("stress", "anxi", "emotion", "calm", "diagnos", "risk", "abnormal"
 _VERBS: tuple[tuple[str, ...], ...] = (
     (),
     ("demo",),
+    ("doctor",),
     ("scan",),
     ("live",),
     ("replay",),

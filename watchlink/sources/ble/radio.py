@@ -73,6 +73,12 @@ def system_radios(adapter: str | None = None) -> tuple[Radio, ...]:
     return (Radio(adapter=adapter),)
 
 
+def told_apart(error: LinkError, *, platform: str = sys.platform) -> tuple[str, str]:
+    """What happened and, apart from it, what to do about it on a platform (empty where there is nothing to say)."""
+    words = _WORDS[error.fault] if error.fault is not LinkFault.OTHER else str(error)
+    return words, _ADVICE.get((error.fault, platform), "")
+
+
 async def within(seconds: float, operation: Awaitable[T], *, late: LinkFault = LinkFault.UNREACHABLE) -> T:
     """Await one call of Bleak.
 
