@@ -87,11 +87,14 @@ class RrUnitAuditor:
 
     def __init__(self) -> None:
         """Nothing has come."""
+        self._begun = False
+        self._words = 0
+        self._waiting_us: list[int] = []
+        self._reports: list[_Report] = []
         self._costs = [0.0] * len(_RATES)
         self._used_us = 0
         self._unfit_us = 0
         self._last_us: int | None = None
-        self._begin()
 
     def push(self, *, at_us: int, rr_words: Sequence[int]) -> None:
         """Take one report, also one without intervals, in order of arrival; `rr_words` as sent."""
@@ -154,8 +157,8 @@ class RrUnitAuditor:
     def _begin(self) -> None:
         self._begun = False
         self._words = 0
-        self._waiting_us: list[int] = []
-        self._reports: list[_Report] = []
+        self._waiting_us = []
+        self._reports = []
 
     def _close(self) -> None:
         self._costs, self._used_us, self._unfit_us = self._with_open_stretch()
@@ -195,7 +198,7 @@ def _likelihood(reports: Sequence[_Report]) -> tuple[list[float], int]:
                 else:
                     continue
                 cost = (excess_s / _LATENESS_S) ** 2 / 2
-                total += cost if cost < _LARGEST_COST else _LARGEST_COST
+                total += min(_LARGEST_COST, cost)
                 outside += excess_s > _OUTSIDE_S
             totals.append(total)
             if total < best_cost:
