@@ -30,7 +30,7 @@ _LONGEST_ALIAS: Final = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class LastTest:
     """What the last test of a wearable has shown.
 
     Attributes:
@@ -64,7 +64,7 @@ class Device:
     identity: str | None = field(default=None, repr=False)
     address: str | None = field(default=None, repr=False)
     paired_on: date
-    tested: Tested
+    tested: LastTest
 
     def is_same_wearable(self, other: Device) -> bool:
         """Whether both are one thing, as far as it can be known."""
@@ -223,7 +223,7 @@ def _device(record: dict[str, Any]) -> Device:
         identity=_text_or_none(record, "identity"),
         address=_text_or_none(record, "address"),
         paired_on=_converted(record, "paired_on", date.fromisoformat),
-        tested=Tested(
+        tested=LastTest(
             grade=None if tested.get("grade") is None else _converted(tested, "grade", Grade),
             rr_unit=_converted(tested, "rr_unit", RrUnitVerdict),
             good_pct=good_pct,

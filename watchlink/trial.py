@@ -101,7 +101,7 @@ class Trial:
         self.link: LinkChange | None = None
         """The latest change of the link."""
         self.first_us: int | None = None
-        """When the first report came."""
+        """When the first report with a heart rate came: here the test begins."""
         self.heart_rate_bpm: int | None = None
         """What it said last; None if it said none."""
         self._last_us = 0
@@ -197,7 +197,10 @@ class Trial:
                 pass
 
     def _note_report(self, report: Measured) -> None:
+        has_rate = 0 < report.heart_rate_bpm <= _MAX_HEART_RATE_BPM
         if self.first_us is None:
+            if not has_rate:  # just put on: it has not found the pulse yet
+                return
             self.first_us = report.at_us
         else:
             self._pauses_us.append(report.at_us - self._last_us)
@@ -205,7 +208,7 @@ class Trial:
         self._reports += 1
         self._with_rr += bool(report.rr_ticks)
         self._contacts.add(report.contact)
-        if 0 < report.heart_rate_bpm <= _MAX_HEART_RATE_BPM:
+        if has_rate:
             self.heart_rate_bpm = report.heart_rate_bpm
             self._with_rate += 1
             self._rates.append(report.heart_rate_bpm)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from watchlink.commands.asking import Asking
+from watchlink.commands.asking import Asking, tell
 from watchlink.commands.exits import POOR, ends_with_its_reader
 from watchlink.commands.nearby import (
     Air,
@@ -20,7 +20,7 @@ from watchlink.commands.nearby import (
     devices_path,
     thing,
 )
-from watchlink.commands.running import PlainOption, say
+from watchlink.commands.running import PlainOption
 from watchlink.commands.trying import TestSecondsOption, print_verdict, try_wearable, verdict_record
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def list_devices(*, plain: PlainOption = False, as_json: JsonOption = False, fil
         for device in known:
             typer.echo(json.dumps(_record(device), ensure_ascii=False))
     elif not known:
-        say(_NONE)
+        tell(_NONE)
     elif plain:
         for device in known:
             _print_line(device)
@@ -69,11 +69,11 @@ def try_again(
 ) -> None:
     """Test a remembered wearable again. Nothing is recorded; ends with 7 if it is not good enough."""
     from firmware_profiles.profiles import GENERIC_ID, load_profiles
-    from watchlink.devices import Tested, load_devices, of_alias, save_devices
+    from watchlink.devices import LastTest, load_devices, of_alias, save_devices
 
     path = devices_path(file)
     device = _known(load_devices(path), alias)
-    say(f"{device.alias}, put the {thing(device)} on and sit still for {seconds:g} s. Nothing is recorded.")
+    tell(f"{device.alias}, put the {thing(device)} on and sit still for {seconds:g} s. Nothing is recorded.")
     try:
         tried = try_wearable(
             Air(virtual=virtual, seed=seed, speed=speed),
@@ -87,10 +87,10 @@ def try_again(
             live=not plain and not as_json,
         )
     except KeyboardInterrupt:
-        say("Stopped. The wearable is free again, and nothing was kept.")
+        tell("Stopped. The wearable is free again, and nothing was kept.")
         raise
     verdict = tried.verdict
-    tested = Tested(grade=verdict.grade, rr_unit=verdict.audit.unit, good_pct=verdict.good_pct)
+    tested = LastTest(grade=verdict.grade, rr_unit=verdict.audit.unit, good_pct=verdict.good_pct)
     now_known = load_devices(path)  # half a minute is long enough for somebody else to have written
     if (still := of_alias(now_known, device.alias)) is not None:
         identity = still.identity or tried.identity
@@ -123,7 +123,7 @@ def rename(
     if (other := of_alias(known, new)) is not None and other is not device:
         raise typer.BadParameter(f"{other.alias} is somebody else's pseudonym already.", param_hint="NEW")
     save_devices(path, (replace(one, alias=new) if one is device else one for one in known))
-    say(f"{device.alias}'s {thing(device)} is {new}'s now. Sessions recorded before keep the old pseudonym.")
+    tell(f"{device.alias}'s {thing(device)} is {new}'s now. Sessions recorded before keep the old pseudonym.")
 
 
 @devices.command()
@@ -142,10 +142,10 @@ def forget(
     device = _known(known, alias)
     asking = Asking(yes=yes, instead=f"Without a keyboard: watchlink devices forget {device.alias} --yes")
     if not asking.agrees(f"Forget {device.alias}'s {thing(device)}?"):
-        say("It is still remembered.")
+        tell("It is still remembered.")
         return
     save_devices(path, (one for one in known if one is not device))
-    say(f"{device.alias}'s {thing(device)} is forgotten. Recorded sessions are not touched.")
+    tell(f"{device.alias}'s {thing(device)} is forgotten. Recorded sessions are not touched.")
 
 
 def _known(known: Sequence[Device], alias: str) -> Device:

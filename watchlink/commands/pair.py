@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from watchlink.commands.asking import Asking
+from watchlink.commands.asking import Asking, tell
 from watchlink.commands.exits import NO_RR, POOR
 from watchlink.commands.nearby import (
     NO_NAME,
@@ -33,7 +33,7 @@ from watchlink.commands.nearby import (
     thing,
 )
 from watchlink.commands.profiles import by_words, known_profile
-from watchlink.commands.running import PlainOption, say
+from watchlink.commands.running import PlainOption
 from watchlink.commands.scan import listen, print_nearby
 from watchlink.commands.trying import TestSecondsOption, Tried, print_verdict, try_wearable, verdict_record
 
@@ -103,13 +103,19 @@ def pair(
             _refuse_useless(chosen)
         if guided:
             _show_steps(chosen)
-            asking.ask("Press Enter when that is done")
-        nearby = _find(air, asking, name=name, seconds=scan_seconds, devices=known, plain=plain or as_json)
+            asking.ask("   Press Enter when that is done")
+        nearby = _find(
+            air, asking, name=name, like=chosen, seconds=scan_seconds, devices=known, live=not plain and not as_json
+        )
         assert nearby.found is not None
         taken_for = _taken_for(nearby.found, chosen, is_forced=profile is not None)
+        if chosen is not None and taken_for is not chosen:
+            tell(f"By its name it is a {model_of(taken_for)}, so it is taken for that.")
         _refuse_useless(taken_for)
         alias = _alias(asking, alias, nearby, known, step="4. " if guided else "")
-        say(
+        if guided:
+            tell("")
+        tell(
             f"{'5. ' if guided else ''}{alias}, sit still for {seconds:g} s while {nearby.name or 'the wearable'} is "
             "tested. Nothing of it is recorded."
         )
@@ -125,7 +131,7 @@ def pair(
             live=not plain and not as_json,
         )
     except KeyboardInterrupt:
-        say("Stopped. The wearable is free again, and nothing was kept.")
+        tell("Stopped. The wearable is free again, and nothing was kept.")
         raise
     if as_json:
         typer.echo(json.dumps(verdict_record(tried, alias=alias, name=nearby.name), ensure_ascii=False))
@@ -133,15 +139,15 @@ def pair(
         print_verdict(tried, alias=alias, name=nearby.name, plain=plain)
     lacks_rr = need_rr and not _has_rr(tried)
     if lacks_rr:
-        say("It was not remembered: it sends no usable single beats, and these were asked for. A chest strap does.")
+        tell("It was not remembered: it sends no usable single beats, and these were asked for. A chest strap does.")
         raise typer.Exit(NO_RR)
-    if not tried.verdict.enough and not even_if_poor and (yes or not asking.agrees("Remember it all the same?")):
-        say("It was not remembered. Do what is said above, then pair it again.")
+    if not tried.verdict.enough and not even_if_poor and (yes or not asking.agrees("Remember it all the same?", otherwise=False)):
+        tell("It was not remembered. Do what is said above, then pair it again.")
         raise typer.Exit(POOR)
     if keeps:
         _remember(path, tried, alias=alias, found=nearby.found)
     else:
-        say("This was a virtual wearable: it was not remembered, and nothing was kept. Now try it with your own.")
+        tell("This was a virtual wearable: it was not remembered, and nothing was kept. Now try it with your own.")
     if not tried.verdict.enough:
         raise typer.Exit(POOR)
 
@@ -152,20 +158,20 @@ def _which(asking: Asking) -> Profile | None:
 
     profiles = [profile for profile in load_profiles().values() if profile.id != GENERIC_ID]
     makers = sorted({profile.maker for profile in profiles}, key=str.casefold)
-    say("1. Which watch or strap do you have? Known are those of:")
-    say(f"   {', '.join(makers)}.")
+    tell("1. Which watch or strap do you have? Known are those of:")
+    tell(f"   {', '.join(makers)}.")
     while True:
         words = asking.ask("   Type its maker, or maker and model; only Enter if you do not know")
         if not words:
             return None
         found = sorted(by_words(words, profiles), key=lambda profile: (profile.maker.casefold(), profile.model))
         if not found:
-            say(f"   Nothing known is called {words!r}. Try fewer letters, or only Enter if it is not there.")
+            tell(f"   Nothing known is called {words!r}. Try fewer letters, or only Enter if it is not there.")
             continue
         if len(found) > _MOST_SUGGESTIONS:
-            say(f"   {len(found)} are known; add a part of the model's name to see fewer.")
+            tell(f"   {len(found)} are known; add a part of the model's name to see fewer.")
         for number, profile in enumerate(found, 1):
-            say(f"   {number:2}  {model_of(profile)}")
+            tell(f"   {number:2}  {model_of(profile)}")
         choice = asking.choose("   Its number; only Enter if it is none of these", len(found), also_means="for none")
         if choice is not None:
             return found[choice - 1]
@@ -179,7 +185,7 @@ def _refuse_useless(profile: Profile) -> None:
     if profile.heart_rate_service is HeartRateService.NO:
         steps = " ".join(profile.participant_steps)
         raise LinkError(
-            f"A {model_of(profile)} cannot be used directly. {profile.why_not} {steps}", fault=LinkFault.NO_HEART_RATE
+            f"{model_of(profile)} cannot be used directly. {profile.why_not} {steps}", fault=LinkFault.NO_HEART_RATE
         )
 
 
@@ -187,25 +193,34 @@ def _show_steps(profile: Profile | None) -> None:
     from firmware_profiles.profiles import GENERIC_ID, load_profiles
 
     shown_of = profile or load_profiles()[GENERIC_ID]
-    say(f"2. Switch its broadcast on{f' ({model_of(profile)})' if profile is not None else ''}:")
+    tell("")
+    tell(f"2. Switch its broadcast on{f' ({model_of(profile)})' if profile is not None else ''}:")
     for step in shown_of.participant_steps:
-        say(f"   - {step}")
+        tell(f"   - {step}")
 
 
 def _find(
-    air: Air, asking: Asking, *, name: str | None, seconds: float, devices: Sequence[Device], plain: bool
+    air: Air,
+    asking: Asking,
+    *,
+    name: str | None,
+    like: Profile | None,
+    seconds: float,
+    devices: Sequence[Device],
+    live: bool,
 ) -> Nearby:
     """The wearable that is meant: by its name, or chosen from what is near."""
     from watchlink.errors import LinkError, LinkFault
 
     while True:
-        rows = listen(air, seconds=seconds, devices=devices, live=not plain, wanted=() if name is None else (name,))
+        rows = listen(air, seconds=seconds, devices=devices, live=live, wanted=() if name is None else (name,))
         heard = sorted(
-            (row for row in rows if row.found is not None), key=lambda row: (-(row.signal_dbm or 0.0), row.name)
+            (row for row in rows if row.found is not None),
+            key=lambda row: (row.profile is not like, -(row.signal_dbm or 0.0), row.name),
         )
         held = [row.name or NO_NAME for row in rows if row.found is None]
         if held:
-            say(f"In use on this computer already, so not to be heard: {', '.join(held)}.")
+            tell(f"In use on this computer already, so not to be heard: {', '.join(held)}.")
         if name is not None:
             return _named(name, heard)
         if asking.silent:
@@ -214,14 +229,16 @@ def _find(
             what = f"{len(heard)} wearables were heard: {_names(heard)}. Say which with --name." if heard else None
             raise LinkError(what or NOTHING_FOUND, fault=LinkFault.NOT_FOUND)
         if not heard:
-            say(NOTHING_FOUND)
-            if asking.agrees("Listen again?"):
+            tell(NOTHING_FOUND)
+            if asking.agrees("   Listen again?"):
                 continue
             raise LinkError("No wearable was paired.", fault=LinkFault.NOT_FOUND)
-        say("3. These are near, the strongest first. Hold yours close to the computer to bring it to the top.")
+        tell("")
+        first = "those like yours first, then the strongest" if heard[0].profile is like else "the strongest first"
+        tell(f"3. These are near, {first}. Hold yours close to the computer: its signal gets stronger.")
         _print_to_person(heard)
         number = asking.choose(
-            "   Which one is yours? Its number, or a to listen again",
+            '   Which one is yours? Its number, or "a" to listen again',
             len(heard),
             also="a",
             also_means="to listen again",
@@ -275,13 +292,15 @@ def _alias(asking: Asking, alias: str | None, nearby: Nearby, devices: Sequence[
 
     owner = nearby.remembered
     if owner is not None:
-        say(f"This {thing(owner)} is remembered as {owner.alias}'s.")
+        tell(f"This {thing(owner)} is remembered as {owner.alias}'s.")
     while True:
         if alias is None:
             taken = {device.alias for device in devices}
             free = next((one for one in _ALIASES if one not in taken), f"Person {len(devices) + 1}")
             default = owner.alias if owner is not None else free
-            say(f"{step}Under which pseudonym? It is what the facilitator sees; do not use your name.")
+            if step:
+                tell("")
+            tell(f"{step}Under which pseudonym? It is what the facilitator sees; do not use your name.")
             alias = asking.ask_until("   Pseudonym", alias_fault, default=default)
         if owner is not None and owner.alias.casefold() != alias.casefold():
             question = f"It will be {alias}'s then, and {owner.alias}'s no more. Is that right?"
@@ -303,7 +322,7 @@ def _has_rr(tried: Tried) -> bool:
 
 def _remember(path: Path, tried: Tried, *, alias: str, found: Found) -> None:
     from watchlink.clock import utc_now
-    from watchlink.devices import Device, Tested, load_devices, remembered, save_devices
+    from watchlink.devices import Device, LastTest, load_devices, remembered, save_devices
 
     device = Device(
         alias=alias,
@@ -312,10 +331,10 @@ def _remember(path: Path, tried: Tried, *, alias: str, found: Found) -> None:
         identity=tried.identity,
         address=found.device.address,
         paired_on=utc_now().astimezone().date(),
-        tested=Tested(grade=tried.verdict.grade, rr_unit=tried.verdict.audit.unit, good_pct=tried.verdict.good_pct),
+        tested=LastTest(grade=tried.verdict.grade, rr_unit=tried.verdict.audit.unit, good_pct=tried.verdict.good_pct),
     )
     save_devices(path, remembered(load_devices(path), device))
-    say(
+    tell(
         f"Remembered as {alias}'s. In a session it is seated under that name. "
         f"To forget it: watchlink devices forget {alias}"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from watchlink.commands.asking import tell
 from watchlink.commands.exits import NOT_FOUND
 from watchlink.commands.nearby import (
     NO_NAME,
@@ -25,7 +26,7 @@ from watchlink.commands.nearby import (
     owners,
     profile_of,
 )
-from watchlink.commands.running import PlainOption, say
+from watchlink.commands.running import PlainOption
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -62,9 +63,9 @@ def scan(
     elif heard:
         print_nearby(heard)
     for device in missing:
-        say(not_heard(device))
+        tell(not_heard(device))
     if all(row.found is None for row in heard):
-        say(NOTHING_FOUND)
+        tell(NOTHING_FOUND)
         raise typer.Exit(NOT_FOUND)
 
 
@@ -163,7 +164,7 @@ class _Screen:
 
     def __enter__(self) -> None:
         if self._live is None:
-            say(f"Listening for up to {self._seconds:g} s ...")
+            tell(f"Listening for up to {self._seconds:g} s ...")
         else:
             self._live.start()
             self._draw()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import typer
 
+from watchlink.commands.asking import tell
 from watchlink.commands.nearby import Air, model_of
-from watchlink.commands.running import say
 
 if TYPE_CHECKING:
     from firmware_profiles.profiles import Profile
@@ -87,7 +87,7 @@ def try_wearable(
                     tried = await attempt.run(bar, address=address, identity=identity, is_settled=is_settled)
                 if isinstance(tried, Tried):
                     return tried
-                say(f"It says that it is a {model_of(tried)}. The test begins again with what is known of that.")
+                tell(f"It says that it is a {model_of(tried)}. The test begins again with what is known of that.")
                 taken_for = tried
 
     return clock.run(main())
@@ -156,7 +156,7 @@ class _Attempt:
         from watchlink.packets import LinkState
 
         link = self._trial.link
-        if link is not None and link.state in (LinkState.SUBSCRIBED, LinkState.STALLED):
+        if link is not None and link.state in (LinkState.SUBSCRIBED, LinkState.STREAMING, LinkState.STALLED):
             return LinkError(
                 f"{self._name or 'The wearable'} is connected but sends no heart rate. Put it on, snug on the skin "
                 "(wet the patches of a strap), start its broadcast again, and try again.",
@@ -215,7 +215,7 @@ class _Bar:
             due = words != self._said
         if due and words:
             self._said, self._said_us = words, now_us
-            say(words)
+            tell(words)
 
     def _words(self, trial: Trial, now_us: int, done_s: float) -> str:
         rate = "no heart rate" if trial.heart_rate_bpm is None else f"heart rate {trial.heart_rate_bpm}"
@@ -233,7 +233,7 @@ def _stage(trial: Trial) -> str:
     match trial.link.state:
         case LinkState.CONNECTING | LinkState.SUBSCRIBING:
             return "Connecting ..."
-        case LinkState.SUBSCRIBED | LinkState.STALLED:
+        case LinkState.SUBSCRIBED | LinkState.STREAMING | LinkState.STALLED:
             return "Connected. Waiting for the first heart rate ..."
         case LinkState.LOST | LinkState.BACKING_OFF:
             return "That did not work; trying again ..."
@@ -283,6 +283,7 @@ def print_verdict(tried: Tried, *, alias: str, name: str, plain: bool) -> None:
     for heading, sentence in rows:
         grid.add_row(Text(heading, style="dim"), Text(shown(sentence)))
     console = Console()
+    console.print()
     console.print(Text(shown(head), style="bold"))
     console.print(grid)
 
@@ -340,17 +341,17 @@ def _allows(verdict: TrialVerdict) -> list[tuple[str, str]]:
         case Grade.BEAT:
             return [
                 ("gives", "heart rate, heart rate rises, and HRV while you sit in silence"),
-                ("not", "HRV while somebody talks or moves: no wearable gives that"),
+                ("does not", "HRV while somebody talks or moves: no wearable gives that"),
             ]
         case Grade.PULSE:
             return [
                 ("gives", "heart rate, heart rate rises, and HRV in silence with the hand at rest"),
-                ("not", "HRV once the hand moves or somebody talks"),
+                ("does not", "HRV once the hand moves or somebody talks"),
             ]
         case Grade.RATE:
             return [
                 ("gives", "heart rate and heart rate rises: all that role-plays need"),
-                ("not", "HRV: it needs single beats, so it is left out rather than made up"),
+                ("does not", "HRV: it needs single beats, so it is left out rather than made up"),
             ]
         case None:
             return []
