@@ -18,9 +18,11 @@ from watchlink.commands.nearby import (
     SpeedOption,
     VirtualOption,
     devices_path,
+    not_heard,
     thing,
 )
 from watchlink.commands.running import PlainOption
+from watchlink.commands.scan import listen
 from watchlink.commands.trying import TestSecondsOption, print_verdict, try_wearable, verdict_record
 
 if TYPE_CHECKING:
@@ -73,10 +75,15 @@ def try_again(
 
     path = devices_path(file)
     device = _known(load_devices(path), alias)
+    air = Air(virtual=virtual, seed=seed, speed=speed)
     tell(f"{device.alias}, put the {thing(device)} on and sit still for {seconds:g} s. Nothing is recorded.")
     try:
+        # Listening first tells at once whether Bluetooth works, and soon whether there is anything to wait for.
+        heard = listen(air, seconds=8.0, devices=(device,), live=False, wanted=(device.name,))
+        if all(row.remembered is None for row in heard):
+            tell(f"{not_heard(device)} It is waited for.")
         tried = try_wearable(
-            Air(virtual=virtual, seed=seed, speed=speed),
+            air,
             alias=device.alias,
             name=device.name,
             address=device.address,

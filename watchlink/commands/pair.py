@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -85,40 +86,62 @@ def pair(
     devices: DevicesOption = None,
 ) -> None:
     """Pair a watch or strap: find it, test it for half a minute, learn what it gives, remember it."""
-    from watchlink.devices import alias_fault, load_devices
+    from watchlink.devices import alias_fault
 
-    chosen = None if profile is None else known_profile(profile, param_hint="--profile")
+    forced = None if profile is None else known_profile(profile, param_hint="--profile")
     if alias is not None and (fault := alias_fault(alias)) is not None:
         raise typer.BadParameter(fault, param_hint="--alias")
-    keeps = virtual is None or devices is not None  # virtual wearables are remembered only where somebody asks for it
-    path = devices_path(devices)
-    known = load_devices(path) if keeps else ()
-    asking = Asking(yes=yes, instead=_INSTEAD)
-    air = Air(virtual=virtual, seed=seed, speed=speed)
+    pair_on(
+        Air(virtual=virtual, seed=seed, speed=speed),
+        Wishes(
+            name=name,
+            alias=alias,
+            profile=forced,
+            seconds=seconds,
+            scan_seconds=scan_seconds,
+            need_rr=need_rr,
+            even_if_poor=even_if_poor,
+            yes=yes,
+            plain=plain,
+            as_json=as_json,
+            # Virtual wearables are remembered only where somebody asks for it.
+            file=devices_path(devices) if virtual is None or devices is not None else None,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the options say; None where a question is asked instead. `file` None: nothing is remembered."""
+
+    name: str | None = None
+    alias: str | None = None
+    profile: Profile | None = None
+    seconds: float = 30.0
+    scan_seconds: float = 8.0
+    need_rr: bool = False
+    even_if_poor: bool = False
+    yes: bool = False
+    plain: bool = False
+    as_json: bool = False
+    file: Path | None = None
+
+
+def pair_on(air: Air, wishes: Wishes) -> None:
+    """Pair a wearable of this air.
+
+    Raises:
+        WatchlinkError: it was not found, could not be connected or cannot be used; or the file is broken.
+        typer.Exit: nobody answered, or it was not good enough.
+        KeyboardInterrupt: the person ended it; the link was closed.
+    """
+    from watchlink.devices import load_devices
+
+    known = () if wishes.file is None else load_devices(wishes.file)
+    asking = Asking(yes=wishes.yes, instead=_INSTEAD)
     try:
-        guided = not yes and name is None
-        if guided and chosen is None:
-            chosen = _which(asking)
-        if chosen is not None:
-            _refuse_useless(chosen)
-        if guided:
-            _show_steps(chosen)
-            asking.ask("   Press Enter when that is done")
-        nearby = _find(
-            air, asking, name=name, like=chosen, seconds=scan_seconds, devices=known, live=not plain and not as_json
-        )
+        nearby, alias, taken_for = _chosen(air, asking, wishes, known)
         assert nearby.found is not None
-        taken_for = _taken_for(nearby.found, chosen, is_forced=profile is not None)
-        if chosen is not None and taken_for is not chosen:
-            tell(f"By its name it is a {model_of(taken_for)}, so it is taken for that.")
-        _refuse_useless(taken_for)
-        alias = _alias(asking, alias, nearby, known, step="4. " if guided else "")
-        if guided:
-            tell("")
-        tell(
-            f"{'5. ' if guided else ''}{alias}, sit still for {seconds:g} s while {nearby.name or 'the wearable'} is "
-            "tested. Nothing of it is recorded."
-        )
         tried = try_wearable(
             air,
             alias=alias,
@@ -126,29 +149,66 @@ def pair(
             address=nearby.found.device.address,
             identity=None,
             profile=taken_for,
-            is_settled=profile is not None,
-            seconds=seconds,
-            live=not plain and not as_json,
+            is_settled=wishes.profile is not None,
+            seconds=wishes.seconds,
+            live=not wishes.plain and not wishes.as_json,
         )
     except KeyboardInterrupt:
         tell("Stopped. The wearable is free again, and nothing was kept.")
         raise
-    if as_json:
+    if wishes.as_json:
         typer.echo(json.dumps(verdict_record(tried, alias=alias, name=nearby.name), ensure_ascii=False))
     else:
-        print_verdict(tried, alias=alias, name=nearby.name, plain=plain)
-    lacks_rr = need_rr and not _has_rr(tried)
-    if lacks_rr:
+        print_verdict(tried, alias=alias, name=nearby.name, plain=wishes.plain)
+    _conclude(asking, wishes, tried, alias=alias, found=nearby.found)
+
+
+def _chosen(air: Air, asking: Asking, wishes: Wishes, known: Sequence[Device]) -> tuple[Nearby, str, Profile]:
+    """The steps before the test: which wearable, whose, and what it is taken for."""
+    guided = not wishes.yes and wishes.name is None
+    like = wishes.profile
+    if guided and like is None:
+        like = _which(asking)
+    if like is not None:
+        _refuse_useless(like)
+    if guided:
+        _show_steps(like)
+        asking.ask("   Press Enter when that is done")
+    nearby = _find(air, asking, wishes, like=like, devices=known)
+    assert nearby.found is not None
+    taken_for = _taken_for(nearby.found, like, is_forced=wishes.profile is not None)
+    if like is not None and taken_for is not like:
+        tell(f"By its name it is a {model_of(taken_for)}, so it is taken for that.")
+    _refuse_useless(taken_for)
+    alias = _alias(asking, wishes.alias, nearby, known, step="4. " if guided else "")
+    if guided:
+        tell("")
+    tell(
+        f"{'5. ' if guided else ''}{alias}, sit still for {wishes.seconds:g} s while {nearby.name or 'the wearable'} "
+        "is tested. Nothing of it is recorded."
+    )
+    return nearby, alias, taken_for
+
+
+def _conclude(asking: Asking, wishes: Wishes, tried: Tried, *, alias: str, found: Found) -> None:
+    """Remember it, or say why not.
+
+    Raises:
+        typer.Exit: it was not good enough.
+    """
+    if wishes.need_rr and not _has_rr(tried):
         tell("It was not remembered: it sends no usable single beats, and these were asked for. A chest strap does.")
         raise typer.Exit(NO_RR)
-    if not tried.verdict.enough and not even_if_poor and (yes or not asking.agrees("Remember it all the same?", otherwise=False)):
+    enough = tried.verdict.enough
+    wanted = enough or wishes.even_if_poor
+    if not wanted and (wishes.yes or not asking.agrees("Remember it all the same?", otherwise=False)):
         tell("It was not remembered. Do what is said above, then pair it again.")
         raise typer.Exit(POOR)
-    if keeps:
-        _remember(path, tried, alias=alias, found=nearby.found)
-    else:
+    if wishes.file is None:
         tell("This was a virtual wearable: it was not remembered, and nothing was kept. Now try it with your own.")
-    if not tried.verdict.enough:
+    else:
+        _remember(wishes.file, tried, alias=alias, found=found)
+    if not enough:
         raise typer.Exit(POOR)
 
 
@@ -199,21 +259,18 @@ def _show_steps(profile: Profile | None) -> None:
         tell(f"   - {step}")
 
 
-def _find(
-    air: Air,
-    asking: Asking,
-    *,
-    name: str | None,
-    like: Profile | None,
-    seconds: float,
-    devices: Sequence[Device],
-    live: bool,
-) -> Nearby:
+def _find(air: Air, asking: Asking, wishes: Wishes, *, like: Profile | None, devices: Sequence[Device]) -> Nearby:
     """The wearable that is meant: by its name, or chosen from what is near."""
     from watchlink.errors import LinkError, LinkFault
 
     while True:
-        rows = listen(air, seconds=seconds, devices=devices, live=live, wanted=() if name is None else (name,))
+        rows = listen(
+            air,
+            seconds=wishes.scan_seconds,
+            devices=devices,
+            live=not wishes.plain and not wishes.as_json,
+            wanted=() if wishes.name is None else (wishes.name,),
+        )
         heard = sorted(
             (row for row in rows if row.found is not None),
             key=lambda row: (row.profile is not like, -(row.signal_dbm or 0.0), row.name),
@@ -221,8 +278,8 @@ def _find(
         held = [row.name or NO_NAME for row in rows if row.found is None]
         if held:
             tell(f"In use on this computer already, so not to be heard: {', '.join(held)}.")
-        if name is not None:
-            return _named(name, heard)
+        if wishes.name is not None:
+            return _named(wishes.name, heard)
         if asking.silent:
             if len(heard) == 1:
                 return heard[0]

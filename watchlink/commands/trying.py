@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from watchlink.sources.ble import Radio
     from watchlink.trial import Trial, TrialVerdict
 
-TestSecondsOption = typer.Option(min=3.0, max=600, help="How long to test it.")
+TestSecondsOption = typer.Option(min=10, max=600, help="How long to test it.")
 
 _US_PER_S: Final = 1_000_000
 _WAIT_FOR_DATA_US: Final = 45 * _US_PER_S
