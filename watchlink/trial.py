@@ -151,7 +151,9 @@ class Trial:
         if grade is None and not self._with_rr and self._reports >= _REPORTS_TO_TELL:
             grade = Grade.RATE
         good = self._covered(until_us)
-        if grade is Grade.RATE:
+        if not self._reports:
+            good = 0.0
+        elif grade is Grade.RATE:
             good *= self._with_rate / self._reports
         elif seconds:
             good = min(good, self._good_beats_s / seconds)

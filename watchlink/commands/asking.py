@@ -59,7 +59,11 @@ class Asking:
                 self._nobody(question)
             return default
         typer.echo(shown(question) + (f" [{shown(default)}]" if default else "") + ": ", nl=False, err=True)
-        line = sys.stdin.readline()
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            typer.echo(err=True)
+            raise
         if not line.endswith("\n"):
             typer.echo(err=True)
             if not line:

@@ -23,7 +23,7 @@ from watchlink.commands.nearby import (
 )
 from watchlink.commands.running import PlainOption
 from watchlink.commands.scan import listen
-from watchlink.commands.trying import TestSecondsOption, print_verdict, try_wearable, verdict_record
+from watchlink.commands.trying import STOPPED, TestSecondsOption, print_verdict, try_wearable, verdict_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ def try_again(
             live=not plain and not as_json,
         )
     except KeyboardInterrupt:
-        tell("Stopped. The wearable is free again, and nothing was kept.")
+        tell(STOPPED)
         raise
     verdict = tried.verdict
     tested = LastTest(grade=verdict.grade, rr_unit=verdict.audit.unit, good_pct=verdict.good_pct)

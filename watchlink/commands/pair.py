@@ -36,7 +36,7 @@ from watchlink.commands.nearby import (
 from watchlink.commands.profiles import by_words, known_profile
 from watchlink.commands.running import PlainOption
 from watchlink.commands.scan import listen, print_nearby
-from watchlink.commands.trying import TestSecondsOption, Tried, print_verdict, try_wearable, verdict_record
+from watchlink.commands.trying import STOPPED, TestSecondsOption, Tried, print_verdict, try_wearable, verdict_record
 
 if TYPE_CHECKING:
     from firmware_profiles.profiles import Profile
@@ -154,7 +154,7 @@ def pair_on(air: Air, wishes: Wishes) -> None:
             live=not wishes.plain and not wishes.as_json,
         )
     except KeyboardInterrupt:
-        tell("Stopped. The wearable is free again, and nothing was kept.")
+        tell(STOPPED)
         raise
     if wishes.as_json:
         typer.echo(json.dumps(verdict_record(tried, alias=alias, name=nearby.name), ensure_ascii=False))
@@ -165,6 +165,8 @@ def pair_on(air: Air, wishes: Wishes) -> None:
 
 def _chosen(air: Air, asking: Asking, wishes: Wishes, known: Sequence[Device]) -> tuple[Nearby, str, Profile]:
     """The steps before the test: which wearable, whose, and what it is taken for."""
+    from firmware_profiles.profiles import Pairing
+
     guided = not wishes.yes and wishes.name is None
     like = wishes.profile
     if guided and like is None:
@@ -187,6 +189,8 @@ def _chosen(air: Air, asking: Asking, wishes: Wishes, known: Sequence[Device]) -
         f"{'5. ' if guided else ''}{alias}, sit still for {wishes.seconds:g} s while {nearby.name or 'the wearable'} "
         "is tested. Nothing of it is recorded."
     )
+    if taken_for.pairing is Pairing.CONFIRM:
+        tell("If it asks something on its own screen, agree there.")
     return nearby, alias, taken_for
 
 
@@ -357,7 +361,8 @@ def _alias(asking: Asking, alias: str | None, nearby: Nearby, devices: Sequence[
             default = owner.alias if owner is not None else free
             if step:
                 tell("")
-            tell(f"{step}Under which pseudonym? It is what the facilitator sees; do not use your name.")
+            if not asking.silent:
+                tell(f"{step}Under which pseudonym? It is what the facilitator sees; do not use your name.")
             alias = asking.ask_until("   Pseudonym", alias_fault, default=default)
         if owner is not None and owner.alias.casefold() != alias.casefold():
             question = f"It will be {alias}'s then, and {owner.alias}'s no more. Is that right?"

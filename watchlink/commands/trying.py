@@ -8,6 +8,7 @@ that, so that the verdict, the settings and the proof of which one it is belong 
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from watchlink.trial import Trial, TrialVerdict
 
 TestSecondsOption = typer.Option(min=10, max=600, help="How long to test it.")
+
+STOPPED: Final = "Stopped. No wearable is held any more, and nothing was kept."
 
 _US_PER_S: Final = 1_000_000
 _WAIT_FOR_DATA_US: Final = 45 * _US_PER_S
@@ -162,10 +165,12 @@ class _Attempt:
                 "(wet the patches of a strap), start its broadcast again, and try again.",
                 fault=LinkFault.NO_HEART_RATE,
             )
+        note = platform_note(self._profile)
         why = f" The last thing that happened: {link.reason}" if link is not None and link.reason else ""
         return LinkError(
             f"{self._name or 'The wearable'} could not be connected. Most often another device holds it: close its app "
-            f"on the phone, disconnect it from other computers and bicycles, bring it closer, and try again.{why}",
+            "on the phone, disconnect it from other computers and bicycles, bring it closer, and try again."
+            f"{why}{'' if note is None else f' Good to know: {note}'}",
             fault=LinkFault.UNREACHABLE,
         )
 
@@ -254,6 +259,8 @@ def verdict_rows(tried: Tried) -> list[tuple[str, str]]:
     rows.append(("battery", _battery_words(verdict.battery_pct)))
     if not verdict.enough:
         rows += [("try this" if not number else "", sentence) for number, sentence in enumerate(profile.if_poor)]
+        if (note := platform_note(profile)) is not None:
+            rows.append(("", note))
         if verdict.reports_with_rr and verdict.grade is not None:
             rows.append(("", "Sit still, with the hand at rest, and test it again."))
     return rows
@@ -316,6 +323,15 @@ def verdict_record(tried: Tried, *, alias: str, name: str) -> dict[str, Any]:
         "rr_words_per_s_uncertainty": audit.uncertainty_words_per_s,
         "if_poor": [] if verdict.enough else list(tried.profile.if_poor),
     }
+
+
+def platform_note(profile: Profile) -> str | None:
+    """What is known of this wearable under this operating system; None if nothing is."""
+    from firmware_profiles.profiles import Platform
+
+    here = {"linux": Platform.LINUX, "darwin": Platform.MACOS, "win32": Platform.WINDOWS}.get(sys.platform)
+    fact = None if here is None else profile.platform_notes.get(here)
+    return None if fact is None else str(fact.value)
 
 
 def _grade_words(verdict: TrialVerdict) -> str:

@@ -32,12 +32,12 @@ from watchlink.commands import main
 from watchlink.commands.live import _parse_seats, wearers_of
 from watchlink.commands.nearby import Air, owners
 from watchlink.commands.pair import Wishes, pair_on
-from watchlink.commands.scan import listen, nearby_table
+from watchlink.commands.scan import _Nearby, listen, nearby_table
 from watchlink.commands.trying import try_wearable
 from watchlink.devices import Device, LastTest, load_devices, save_devices
 from watchlink.errors import LinkError, LinkFault
 from watchlink.readings import Grade
-from watchlink.sources.ble import Found, Radio
+from watchlink.sources.ble import ConnectedHere, Found, Radio, connected_here
 from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
 from watchlink.unit_audit import RrUnitVerdict
 
@@ -490,7 +490,7 @@ def test_ctrl_c_in_the_test_frees_the_wearable_and_ends_with_130(tmp_path: Path)
         child.send_signal(signal.SIGINT)
         said += child.stderr.read()
         assert (child.wait(), child.stdout.read()) == (130, "")
-    assert "Stopped. The wearable is free again, and nothing was kept." in said
+    assert "Stopped. No wearable is held any more, and nothing was kept." in said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
 
@@ -505,6 +505,31 @@ def test_without_bluetooth_it_ends_with_three(
     outcome = run(*arguments, "--devices", file)
     assert (outcome.code, outcome.out) == (3, "")
     assert "watchlink: The system's Bluetooth service does not answer. Install BlueZ" in outcome.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the address of the system's message bus is Linux's")
+def test_what_is_connected_here_is_nothing_where_the_system_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/at/all")
+    clock = Air().new_clock()
+    assert clock.run(connected_here()) == []
+
+    async def on_virtual_air() -> list[ConnectedHere]:
+        air = Air(virtual=1)
+        async with air.open(clock) as radio:
+            return await connected_here(radio)
+
+    assert Air(virtual=1).new_clock().run(on_virtual_air()) == []
+
+
+def test_a_wearable_in_use_on_this_computer_is_listed_although_it_is_not_heard() -> None:
+    nearby = _Nearby([_device(address="1")])
+    nearby.in_use = [ConnectedHere(name=_H10, address="1"), ConnectedHere(name="HR 7", address="9")]
+    nearby.hear(_found("HR 7", "9"))
+    rows = [(row.name, row.signal, row.taken) for row in nearby.rows()]
+    assert rows == [
+        ("HR 7", "strong", "in use on this computer"),
+        (_H10, "not heard", "Heron's, in use on this computer"),
+    ]
 
 
 # --- devices ---------------------------------------------------------------------------------------------------------
