@@ -43,6 +43,7 @@ NOTHING_FOUND: Final = (
     "strap on (it wakes on skin), close the phone app that may hold it, and try again."
 )
 NO_NAME: Final = "(no name)"
+_CHECK_S: Final = 0.2
 _STRONG_DBM: Final = -65
 _FAIR_DBM: Final = -80
 
@@ -68,6 +69,22 @@ class Air:
         if self.virtual is None:
             return MachineClock()
         return VirtualClock(started_at=utc_now(), speed=self.speed)
+
+    def check(self) -> None:
+        """Find out whether one can listen at all, before a person is asked to do anything.
+
+        Raises:
+            LinkError: Bluetooth cannot be used.
+        """
+        from watchlink.sources import ble
+
+        clock = self.new_clock()
+
+        async def main() -> None:
+            async with self.open(clock) as radio:
+                await ble.scan(clock=clock, seconds=_CHECK_S, radio=radio)
+
+        clock.run(main())
 
     @asynccontextmanager
     async def open(self, clock: Clock) -> AsyncGenerator[Radio]:

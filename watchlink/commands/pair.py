@@ -169,6 +169,8 @@ def _chosen(air: Air, asking: Asking, wishes: Wishes, known: Sequence[Device]) -
 
     guided = not wishes.yes and wishes.name is None
     like = wishes.profile
+    if guided:
+        air.check()
     if guided and like is None:
         like = _which(asking)
     if like is not None:

@@ -496,7 +496,9 @@ def test_ctrl_c_in_the_test_frees_the_wearable_and_ends_with_130(tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the address of the system's message bus is Linux's")
-@pytest.mark.parametrize("arguments", [("pair", "--yes"), ("devices", "test", "Heron")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("pair",), ("pair", "--yes"), ("live", "--seat", "Heron"), ("devices", "test", "Heron")], ids=" ".join
+)
 def test_without_bluetooth_it_ends_with_three(
     run: Run, monkeypatch: pytest.MonkeyPatch, file: Path, arguments: Sequence[str]
 ) -> None:
