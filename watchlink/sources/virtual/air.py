@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import ceil
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from bumble import att, core, data_types, hci
 from bumble.device import Connection, Device
@@ -644,13 +644,10 @@ class _Sensor:
 
     def _want_encryption(self) -> None:
         """Let the measurement be subscribed to over an encrypted link only."""
-        permissions = att.Attribute.READ_REQUIRES_ENCRYPTION | att.Attribute.WRITE_REQUIRES_ENCRYPTION
-        subscription: att.Attribute[bytes] | None = self._device.gatt_server.get_attribute(  # pyright: ignore[reportUnknownMemberType]
-            self._measurement.handle + 1
-        )
-        assert subscription is not None
+        server: Any = self._device.gatt_server  # its lookups have partial types
+        subscription = server.get_attribute(self._measurement.handle + 1)
         assert subscription.type == CCCD
-        subscription.permissions |= permissions
+        subscription.permissions |= att.Attribute.READ_REQUIRES_ENCRYPTION | att.Attribute.WRITE_REQUIRES_ENCRYPTION
 
     def _pairing_config(self, _connection: Connection) -> PairingConfig:
         return PairingConfig(delegate=_Wrist(self))
