@@ -9,7 +9,6 @@ from itertools import count
 
 import pytest
 from bleak import BleakClient
-from bleak.exc import BleakGATTProtocolError
 
 from firmware_profiles import gatt
 from firmware_profiles.gatt import BodySensorLocation, decode_body_sensor_location
@@ -93,7 +92,7 @@ def test_hrp_col_cggit_cha_bv_03_c_control_point_is_found() -> None:
 
 def test_hrp_col_hrd_bv_09_c_device_information_is_found() -> None:
     found = characteristics_of(strap(), gatt.DEVICE_INFORMATION_SERVICE)
-    assert found == dict.fromkeys(INFORMATION, ["read"])
+    assert found == {uuid: ["read"] for uuid in INFORMATION}
     assert set(characteristics_of(strap(serves_serial=False), gatt.DEVICE_INFORMATION_SERVICE)) < INFORMATION
 
 
@@ -107,7 +106,7 @@ def test_hrp_col_hrd_bv_10_c_device_information_is_read() -> None:
 
 
 def test_hrp_col_hrf_bv_03_c_notifications_are_switched_on_and_off() -> None:
-    async def configure(client: BleakClient, clock: Clock) -> list[bytes]:
+    async def configure(client: BleakClient, _clock: Clock) -> list[bytes]:
         characteristic = client.services.get_characteristic(MEASUREMENT)
         assert characteristic is not None
         (descriptor,) = characteristic.descriptors
@@ -149,7 +148,8 @@ def test_hrp_col_hrf_bv_05_c_many_measurements_are_received_each_once_and_in_ord
     session = hold_session(strap(emissions=emissions), until_s=300)  # the rate outgrows eight bits on the way
     assert len(session.payloads) > 290
     assert session.payloads == session.delivered
-    assert session.payloads == [payload(n) for n in range(300)][-len(session.payloads) :]
+    first = session.measured[0].heart_rate_bpm - 50
+    assert session.payloads == [payload(first + n) for n in range(len(session.payloads))]
     assert [one.heart_rate_bpm for one in session.measured] == [decode(one).heart_rate_bpm for one in session.payloads]
     assert session.counts.notifications == len(session.payloads)
     assert (session.counts.duplicates, session.counts.late, session.counts.undecodable) == (0, 0, 0)
@@ -164,10 +164,7 @@ def test_hrp_col_hrf_bv_07_c_energy_expended_is_reset_through_the_control_point(
         return before, await payloads_of(client, clock, seconds=5)
 
     before, after = with_client(strap(emissions=emissions, counts_energy=True), reset)
-    assert [decode(one).energy_expended_kj for one in before] == [
-        decode(before[0]).energy_expended_kj,
-        *range(102, 106),
-    ]
+    assert [decode(one).energy_expended_kj for one in before] == [101, 102, 103, 104, 105]
     assert [decode(one).energy_expended_kj for one in after] == [1, 2, 3, 4, 5]
 
 
@@ -215,12 +212,3 @@ def test_hrp_col_hrf_bi_03_c_reserved_body_sensor_location_is_taken_for_none(res
     assert not session.of(Worn)
     assert len(session.measured) > 25
     assert session.states[-1] is LinkState.STREAMING
-
-
-def test_a_refused_command_of_the_control_point_reaches_the_client_with_its_code() -> None:
-    async def refused(client: BleakClient, _clock: Clock) -> int:
-        with pytest.raises(BleakGATTProtocolError) as told:
-            await client.write_gatt_char(CONTROL_POINT, b"\x02", response=True)
-        return told.value.code
-
-    assert with_client(strap(counts_energy=True), refused) == gatt.CONTROL_POINT_NOT_SUPPORTED
