@@ -1,8 +1,8 @@
 """Names, numbers and small values of the services that a heart-rate wearable offers beside the heart rate itself.
 
 References:
-    Bluetooth SIG assigned numbers; Heart Rate Service 1.0, 3.2 (body sensor location); Battery Service 1.0, 3.1;
-    Device Information Service 1.1, 3.
+    Bluetooth SIG assigned numbers; Heart Rate Service 1.0, 3.2 (body sensor location) and 3.3 (control point);
+    Battery Service 1.0, 3.1; Device Information Service 1.1, 3.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def uuid_of(short: int) -> str:
 HEART_RATE_SERVICE: Final = 0x180D
 HEART_RATE_MEASUREMENT: Final = 0x2A37
 BODY_SENSOR_LOCATION: Final = 0x2A38
+HEART_RATE_CONTROL_POINT: Final = 0x2A39
 BATTERY_SERVICE: Final = 0x180F
 BATTERY_LEVEL: Final = 0x2A19
 DEVICE_INFORMATION_SERVICE: Final = 0x180A
@@ -28,6 +29,10 @@ MANUFACTURER_NAME: Final = 0x2A29
 MODEL_NUMBER: Final = 0x2A24
 SERIAL_NUMBER: Final = 0x2A25
 FIRMWARE_REVISION: Final = 0x2A26
+
+RESET_ENERGY_EXPENDED: Final = 0x01
+"""What a control point takes; to anything else it answers with the next."""
+CONTROL_POINT_NOT_SUPPORTED: Final = 0x80
 
 
 class BodySensorLocation(IntEnum):

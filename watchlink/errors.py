@@ -20,6 +20,7 @@ class LinkFault(StrEnum):
     UNREACHABLE = "unreachable"
     NO_SLOT = "no connection left"
     NO_HEART_RATE = "no heart rate service"
+    NOT_PAIRED = "not paired"
     OTHER = "other"
 
 

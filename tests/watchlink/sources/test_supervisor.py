@@ -86,6 +86,7 @@ class Session:
         clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
         self.packets: list[Packet] = []
         self.sent: dict[str, list[bytes]] = {}
+        self.pairings: dict[str, int] = {}
 
         async def main() -> None:
             async with VirtualAir(wearables, clock=clock, adapters=adapters) as air:
@@ -102,6 +103,7 @@ class Session:
                 for one in wearables:
                     delivered = [made.payload for made in air.delivered[one.serial] if made.at_us < until_us]
                     self.sent[one.serial] = delivered
+                    self.pairings[one.serial] = air.pairings(one.serial)
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
         clock.run(main())
@@ -258,6 +260,52 @@ def test_the_battery_is_read_at_first_and_every_five_minutes_whatever_else_happe
         assert all(later - sooner >= 5 * MINUTE_US for sooner, later in pairwise(times))
         models = [read for read in session.of(AttributeRead, serial) if read.attribute is Attribute.MODEL_NUMBER]
         assert len(models) == 1
+
+
+def needing_a_bond(*serials: str) -> list[VirtualWearable]:
+    return [wearable(number, one, needs_bond=one in serials) for number, one in enumerate(SERIALS)]
+
+
+def test_a_wearable_that_wants_to_be_paired_is_paired_once_and_streams_also_after_a_lost_link() -> None:
+    lost = Fault(at_us=30 * SECOND_US, kind=FaultKind.LINK_LOSS, serial=TROUBLED)
+    session = Session(needing_a_bond(TROUBLED), until_us=2 * MINUTE_US, faults=[lost])
+    assert session.pairings == {"S1": 0, TROUBLED: 1, "S3": 0}
+    assert session.states(TROUBLED).count(LinkState.LOST) == 1
+    for one in SERIALS:
+        assert session.payloads(one) == session.sent[one]
+        assert len(session.payloads(one)) > 100
+        assert not session.of(Discarded, one)
+        assert session.states(one)[-1] is LinkState.STREAMING
+
+
+def test_a_wearable_that_refuses_to_be_paired_is_said_so_and_tried_on_without_hurting_others() -> None:
+    lost = Fault(at_us=40 * SECOND_US, kind=FaultKind.LINK_LOSS, serial="S1")
+    session = Session(
+        needing_a_bond(TROUBLED),
+        until_us=3 * MINUTE_US,
+        faults=[lost],
+        before=lambda air: air.refuse_pairing(TROUBLED),
+    )
+    reasons = {change.reason for change in session.of(LinkChange, TROUBLED) if change.state is LinkState.LOST}
+    assert len(reasons) == 1
+    assert reasons.pop().startswith("The wearable wants to be paired first: confirm it on the wearable's screen")
+    assert not session.payloads(TROUBLED)
+    assert LinkState.LOST not in session.states("S3")
+    assert session.first_us("S1", after_us=lost.at_us) - lost.at_us <= 10 * SECOND_US
+    for one in OTHERS:
+        assert session.payloads(one) == session.sent[one]
+        assert len(session.payloads(one)) > 160
+
+
+def test_a_wearable_whose_pairing_is_confirmed_late_streams_from_then_on() -> None:
+    def confirmed_later(air: VirtualAir) -> None:
+        air.refuse_pairing(TROUBLED)
+        asyncio.get_running_loop().call_later(60, air.accept_pairing, TROUBLED)
+
+    session = Session(needing_a_bond(TROUBLED), until_us=2 * MINUTE_US, before=confirmed_later)
+    assert MINUTE_US < session.first_us(TROUBLED, after_us=0) < 2 * MINUTE_US - 15 * SECOND_US
+    assert session.payloads(TROUBLED) == session.sent[TROUBLED]
+    assert session.pairings[TROUBLED] == 1
 
 
 def test_a_full_adapter_says_so_and_a_second_one_takes_the_rest() -> None:

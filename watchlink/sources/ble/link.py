@@ -24,7 +24,7 @@ from watchlink.clock import Clock
 from watchlink.duplicates import DuplicateGuard
 from watchlink.errors import LinkError, LinkFault
 from watchlink.packets import Attribute, Discarded, DiscardReason, Notification
-from watchlink.sources.ble.radio import CONNECT_S, DISCONNECT_S, READ_S, SUBSCRIBE_S, Radio, within
+from watchlink.sources.ble.radio import CONNECT_S, DISCONNECT_S, PAIR_S, READ_S, SUBSCRIBE_S, Radio, within
 
 _MEASUREMENT: Final = gatt.uuid_of(gatt.HEART_RATE_MEASUREMENT)
 
@@ -85,12 +85,21 @@ class Link:
         await within(CONNECT_S, self._client.connect())
 
     async def subscribe(self) -> None:
-        """Ask for the heart rate.
+        """Ask for the heart rate; if the wearable gives it to those only that are paired with it, pair and ask again.
 
         Raises:
             LinkError: the wearable does not give it, or is gone.
         """
-        await within(SUBSCRIBE_S, self._client.start_notify(_MEASUREMENT, self._on_notification))
+        try:
+            await self._start_notify()
+        except LinkError as refusal:
+            if refusal.fault is not LinkFault.NOT_PAIRED:
+                raise
+            try:
+                await within(PAIR_S, self._pair(), late=LinkFault.NOT_PAIRED)
+            except LinkError as failure:
+                raise refusal from failure
+            await self._start_notify()
 
     async def resubscribe(self) -> None:
         """Ask for the heart rate once more on a link that has fallen silent.
@@ -141,6 +150,13 @@ class Link:
         except LinkError as error:
             return isinstance(error.__cause__, BleakGATTProtocolError)
         return True
+
+    async def _start_notify(self) -> None:
+        await within(SUBSCRIBE_S, self._client.start_notify(_MEASUREMENT, self._on_notification))
+
+    async def _pair(self) -> None:
+        with contextlib.suppress(NotImplementedError):  # macOS asks its user by itself
+            await self._client.pair()
 
     async def _read(self, uuid: str) -> bytes | None:
         try:

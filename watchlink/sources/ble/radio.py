@@ -23,6 +23,8 @@ from bleak.exc import (
     BleakCharacteristicNotFoundError,
     BleakDBusError,
     BleakDeviceNotFoundError,
+    BleakGATTProtocolError,
+    BleakGATTProtocolErrorCode,
 )
 
 from watchlink.errors import LinkError, LinkFault
@@ -32,6 +34,7 @@ T = TypeVar("T")
 START_S: Final = 20.0  # macOS asks its user for permission in this time
 CONNECT_S: Final = 20.0
 SUBSCRIBE_S: Final = 5.0
+PAIR_S: Final = 20.0  # somebody may have to find the question on the wearable's screen
 READ_S: Final = 3.0
 DISCONNECT_S: Final = 10.0
 
@@ -108,6 +111,10 @@ def _fault_of(error: Exception, *, late: LinkFault) -> LinkFault:
             return LinkFault.NOT_FOUND
         case BleakCharacteristicNotFoundError():
             return LinkFault.NO_HEART_RATE
+        case BleakGATTProtocolError() if error.code in _WANTS_PAIRING:
+            return LinkFault.NOT_PAIRED
+        case BleakDBusError() if "Not paired" in str(error):  # BlueZ has one word for all three codes
+            return LinkFault.NOT_PAIRED
         case BleakDBusError() if "connection-limit" in str(error):
             return LinkFault.NO_SLOT
         case BleakDBusError():
@@ -131,6 +138,14 @@ _UNAVAILABLE: Final[Mapping[BleakBluetoothNotAvailableReason, LinkFault]] = {
     BleakBluetoothNotAvailableReason.DENIED_BY_UNKNOWN: LinkFault.NO_PERMISSION,
 }
 
+_WANTS_PAIRING: Final = frozenset(
+    {
+        BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION,
+        BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION_KEY_SIZE,
+        BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
+    }
+)
+
 # Last word of a D-Bus error's name.
 _DBUS: Final[Mapping[str, LinkFault]] = {
     "ServiceUnknown": LinkFault.NO_SERVICE,
@@ -152,6 +167,10 @@ _WORDS: Final[Mapping[LinkFault, str]] = {
     LinkFault.UNREACHABLE: "The wearable did not answer in time; bring it closer, and disconnect it from phones.",
     LinkFault.NO_SLOT: "The Bluetooth adapter takes no more connections at once; plug in a second adapter.",
     LinkFault.NO_HEART_RATE: "The wearable offers no heart rate; switch its heart-rate broadcast on.",
+    LinkFault.NOT_PAIRED: (
+        "The wearable wants to be paired first: confirm it on the wearable's screen, or pair it in the system's"
+        " Bluetooth settings; if it is paired already, remove it there and pair it anew."
+    ),
     LinkFault.OTHER: "Bluetooth failed",
 }
 

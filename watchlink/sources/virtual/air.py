@@ -12,18 +12,20 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import ceil
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from bumble import att, core, data_types, hci
 from bumble.device import Connection, Device
+from bumble.gatt import GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR as CCCD
 from bumble.gatt import Characteristic, Service
+from bumble.pairing import PairingConfig, PairingDelegate
 
 from firmware_profiles import gatt
-from firmware_profiles.gatt import BodySensorLocation
+from firmware_profiles.heart_rate_service import decode, encode
 from watchlink.clock import Clock
 from watchlink.sources.ble import Radio
 from watchlink.sources.virtual.backend import Central, Power, radio_of
@@ -63,12 +65,14 @@ class VirtualWearable:
         model: see `manufacturer`.
         firmware: see `manufacturer`.
         battery_percent: 0..100, when the clock begins.
-        body_sensor_location: None leaves the characteristic out.
+        body_sensor_location: an octet, see `gatt.BodySensorLocation`; None leaves the characteristic out.
         emissions: Heart Rate Measurements in order of time; may be lazy and endless.
         serves_serial: whether `serial` can be read from the device information service.
         advertises_service: whether the advertisement names the Heart Rate Service.
         manufacturer_data: company identifier and data that are advertised.
         battery_falls_pct_per_h: how fast the battery empties.
+        counts_energy: whether it has a control point, which resets the energy expended in its (well-formed) emissions.
+        needs_bond: whether it sends its heart rate only to those whom it is paired with.
     """
 
     serial: str
@@ -77,12 +81,14 @@ class VirtualWearable:
     model: str
     firmware: str
     battery_percent: int
-    body_sensor_location: BodySensorLocation | None
+    body_sensor_location: int | None
     emissions: Iterable[Emission]
     serves_serial: bool = True
     advertises_service: bool = True
     manufacturer_data: tuple[int, bytes] | None = None
     battery_falls_pct_per_h: float = 4.0
+    counts_energy: bool = False
+    needs_bond: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +308,22 @@ class VirtualAir:
         self._room.mute.discard(self._sensors[serial].controller)
         self._unblock(serial, "mute")
 
+    def refuse_pairing(self, serial: str) -> None:
+        """Agree to no pairing; who is paired already is not affected."""
+        sensor = self._sensors[serial]
+        sensor.pairs = False
+        if sensor.needs_bond and not sensor.pairings:
+            self._block(serial, "not paired")
+
+    def accept_pairing(self, serial: str) -> None:
+        """End `refuse_pairing`."""
+        self._sensors[serial].pairs = True
+        self._unblock(serial, "not paired")
+
+    def pairings(self, serial: str) -> int:
+        """How often the wearable was paired; links that were encrypted with what is known from before are no more."""
+        return self._sensors[serial].pairings
+
     def duplicate(self, serial: str) -> None:
         """Send each measurement twice."""
         self._sensors[serial].doubled = True
@@ -497,6 +519,11 @@ class _Sensor:
         self.doubled = False
         self.garbled = False
         self.battery_answer = Battery.ANSWERS
+        self.pairs = True
+        self.pairings = 0
+        self.needs_bond = wearable.needs_bond
+        self._energy_kj = 0
+        self._energy_at_reset_kj = 0
         self._wearable = wearable
         self._clock = clock
         self._device = device
@@ -516,7 +543,16 @@ class _Sensor:
             Characteristic.Permissions.READABLE,
             att.AttributeValue(read=self._answer_battery),
         )
-        self._device.add_services(_services(wearable, self._measurement, self._level))
+        control_point: Characteristic[bytes] = Characteristic(
+            _uuid(gatt.HEART_RATE_CONTROL_POINT),
+            Characteristic.Properties.WRITE,
+            Characteristic.Permissions.WRITEABLE,
+            att.AttributeValue(write=self._control),
+        )
+        self._device.add_services(_services(wearable, self._measurement, self._level, control_point))
+        if wearable.needs_bond:
+            self._want_encryption()
+        self._device.pairing_config_factory = self._pairing_config
         self._device.on(device.EVENT_CONNECTION, self._on_connection)
         self._free = asyncio.Event()
         self._off = False
@@ -601,6 +637,33 @@ class _Sensor:
     def _on_connection(self, connection: Connection) -> None:
         self._on_the_way.clear()
         connection.on(connection.EVENT_DISCONNECTION, self._on_disconnection)
+        connection.on(connection.EVENT_PAIRING, self._on_pairing)
+
+    def _on_pairing(self, _keys: object) -> None:
+        self.pairings += 1
+
+    def _want_encryption(self) -> None:
+        """Let the measurement be subscribed to over an encrypted link only."""
+        server: Any = self._device.gatt_server  # its lookups have partial types
+        subscription = server.get_attribute(self._measurement.handle + 1)
+        assert subscription.type == CCCD
+        subscription.permissions |= att.Attribute.READ_REQUIRES_ENCRYPTION | att.Attribute.WRITE_REQUIRES_ENCRYPTION
+
+    def _pairing_config(self, _connection: Connection) -> PairingConfig:
+        return PairingConfig(delegate=_Wrist(self))
+
+    def _control(self, _connection: Connection, value: bytes) -> None:
+        if value != bytes([gatt.RESET_ENERGY_EXPENDED]):
+            raise att.ATT_Error(error_code=gatt.CONTROL_POINT_NOT_SUPPORTED)
+        self._energy_at_reset_kj = self._energy_kj
+
+    def _since_reset(self, payload: bytes) -> bytes:
+        """A measurement with its energy counted from the last reset on."""
+        measurement = decode(payload)
+        if measurement.energy_expended_kj is None:
+            return payload
+        self._energy_kj = measurement.energy_expended_kj
+        return encode(replace(measurement, energy_expended_kj=self._energy_kj - self._energy_at_reset_kj))
 
     def _on_disconnection(self, _reason: int) -> None:
         self._wedged = None
@@ -610,11 +673,12 @@ class _Sensor:
         for emission in self._wearable.emissions:
             await self._clock.sleep_until_us(emission.at_us)
             self._emitted += 1
+            payload = self._since_reset(emission.payload) if self._wearable.counts_energy else emission.payload
             if self.silent:
                 continue
             for connection in self._device.connections.values():
                 if connection is not self._wedged:
-                    self._send_measurement(connection, emission.payload)
+                    self._send_measurement(connection, payload)
                     if self._emitted % _BATTERY_EVERY == 0:
                         self._tell_battery(connection)
 
@@ -665,12 +729,28 @@ class _Sensor:
         return bytes([self.battery()])
 
 
+class _Wrist(PairingDelegate):
+    """Who wears a wearable and is asked whether to pair it; there are no digits to compare."""
+
+    def __init__(self, sensor: _Sensor) -> None:
+        super().__init__()
+        self._sensor = sensor
+
+    async def accept(self) -> bool:
+        return self._sensor.pairs
+
+
 def _services(
-    wearable: VirtualWearable, measurement: Characteristic[bytes], battery: Characteristic[bytes]
+    wearable: VirtualWearable,
+    measurement: Characteristic[bytes],
+    battery: Characteristic[bytes],
+    control_point: Characteristic[bytes],
 ) -> list[Service]:
     heart_rate = [measurement]
     if wearable.body_sensor_location is not None:
         heart_rate.append(_readable(gatt.BODY_SENSOR_LOCATION, bytes([wearable.body_sensor_location])))
+    if wearable.counts_energy:
+        heart_rate.append(control_point)
     information = [
         _readable(gatt.MANUFACTURER_NAME, wearable.manufacturer.encode()),
         _readable(gatt.MODEL_NUMBER, wearable.model.encode()),

@@ -249,6 +249,7 @@ class _Client(BaseBleakClient):
         connection.gatt_client = _GattClient(connection)
         peer = Peer(connection)
         try:
+            await self._encrypt_if_bonded(connection)
             await self._ask(peer.request_mtu(_MTU))
             await self._ask(peer.discover_all())  # type: ignore[no-untyped-call]
             if pair:
@@ -309,11 +310,18 @@ class _Client(BaseBleakClient):
         if self._disconnected_callback is not None:
             self._disconnected_callback()
 
+    async def _encrypt_if_bonded(self, connection: Connection) -> None:
+        """As the systems do with whom they have met; a wearable that knows nothing of it is left as it is."""
+        keys = self.central.device.keystore
+        if keys is not None and await keys.get(str(connection.peer_address)) is not None:
+            with contextlib.suppress(BleakError):
+                await self._ask(connection.encrypt())
+
     async def pair(self, *_arguments: Any, **_others: Any) -> None:
         await self._ask(self._linked().pair())
 
     async def unpair(self) -> None:
-        raise NotImplementedError("the virtual air keeps no bonds")
+        raise NotImplementedError("the virtual air forgets no bonds")
 
     async def read_gatt_char(self, characteristic: BleakGATTCharacteristic, **_others: Any) -> bytearray:
         return bytearray(await self._ask(self._gatt().read_value(characteristic.handle)))
@@ -339,7 +347,12 @@ class _Client(BaseBleakClient):
             callback(bytearray(value))
 
         self._subscribers[characteristic.handle] = subscriber
-        await self._ask(self._gatt().subscribe(characteristic.obj, subscriber))
+        gatt = self._gatt()
+        try:
+            await self._ask(gatt.subscribe(characteristic.obj, subscriber))
+        except BleakError:  # Bumble has put it down before it was refused
+            gatt.notification_subscribers.get(characteristic.handle, set()).discard(subscriber)
+            raise
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         subscriber = self._subscribers.pop(characteristic.handle, None)

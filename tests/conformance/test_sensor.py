@@ -1,0 +1,146 @@
+"""The sensor's side: what our virtual wearables have to do as a heart-rate sensor has, seen through plain Bleak.
+
+Modelled on the TCRL test-case ids; see docs/conformance.md. Only the cases that a simulator of a wearable stands on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from bleak import BleakClient
+from bleak.exc import BleakGATTProtocolError
+
+from firmware_profiles import gatt
+from firmware_profiles.facts import Sensing
+from firmware_profiles.gatt import BodySensorLocation
+from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, decode
+from watchlink.clock import Clock
+from watchlink.session import default_plan
+from watchlink.sources.virtual.air import Emission
+from watchlink.sources.virtual.practice import practice
+
+from .heard import MEASUREMENT, SECOND_US, characteristics_of, payloads_of, strap, with_client
+
+BATTERY_LEVEL = gatt.uuid_of(gatt.BATTERY_LEVEL)
+CONTROL_POINT = gatt.uuid_of(gatt.HEART_RATE_CONTROL_POINT)
+LOCATION = gatt.uuid_of(gatt.BODY_SENSOR_LOCATION)
+
+
+def simulated(seconds: int) -> list[HeartRateMeasurement]:
+    """What the simulated strap of a practice session is heard to send."""
+
+    async def listen(client: BleakClient, clock: Clock) -> list[bytes]:
+        return await payloads_of(client, clock, seconds=seconds)
+
+    people = practice(plan=default_plan(), people=8, seed=1).people
+    strapped = next(person for person in people if person.profile.sensing is Sensing.ELECTRICAL)
+    return [decode(one) for one in with_client(strapped.wearable, listen)]
+
+
+def heard(payload: str) -> list[HeartRateMeasurement]:
+    async def listen(client: BleakClient, clock: Clock) -> list[bytes]:
+        return await payloads_of(client, clock, seconds=3)
+
+    return [decode(one) for one in with_client(strap([bytes.fromhex(payload)]), listen)]
+
+
+def test_hrs_sen_sggit_ser_bv_01_c_heart_rate_service_is_served() -> None:
+    assert characteristics_of(strap(), gatt.HEART_RATE_SERVICE)
+
+
+def test_hrs_sen_sggit_cha_bv_01_c_measurement_is_served() -> None:
+    assert characteristics_of(strap(), gatt.HEART_RATE_SERVICE)[MEASUREMENT] == ["notify"]
+
+
+def test_hrs_sen_sggit_cha_bv_02_c_body_sensor_location_is_served() -> None:
+    assert characteristics_of(strap(), gatt.HEART_RATE_SERVICE)[LOCATION] == ["read"]
+
+
+def test_hrs_sen_sggit_cha_bv_03_c_control_point_is_served() -> None:
+    assert characteristics_of(strap(counts_energy=True), gatt.HEART_RATE_SERVICE)[CONTROL_POINT] == ["write"]
+
+
+def test_hrs_sen_cn_bv_01_c_measurements_are_notified() -> None:
+    measurements = simulated(60)
+    assert 55 <= len(measurements) <= 65
+    assert all(30 < one.heart_rate_bpm < 220 for one in measurements[5:])  # at first it looks for beats
+
+
+def test_hrs_sen_cn_bv_02_c_energy_expended_is_notified() -> None:
+    assert [one.energy_expended_kj for one in heard("0e48ff00")] == [255] * 3
+
+
+def test_hrs_sen_cn_bv_03_c_intervals_are_notified_the_oldest_first() -> None:
+    measurements = simulated(60)
+    ticks = [one for measurement in measurements for one in measurement.rr_ticks]
+    assert abs(sum(ticks) / 1024 - 60) < 3
+    assert [one.rr_ticks for one in heard("164800040003")] == [(1024, 768)] * 3
+
+
+def test_hrs_sen_cn_bv_04_c_sixteen_bit_rates_are_notified() -> None:
+    assert [one.heart_rate_bpm for one in heard("072c01")] == [300] * 3
+
+
+def test_hrs_sen_cn_bv_05_c_contact_may_come_and_go() -> None:
+    async def listen(client: BleakClient, clock: Clock) -> list[bytes]:
+        return await payloads_of(client, clock, seconds=4)
+
+    arrived = with_client(strap([b"\x04\x48", b"\x06\x48"]), listen)
+    assert {decode(one).contact for one in arrived[:2]} == {Contact.ABSENT, Contact.PRESENT}
+
+
+def test_hrs_sen_con_bv_01_c_nothing_is_notified_until_it_is_asked_for() -> None:
+    async def listen(client: BleakClient, clock: Clock) -> int:
+        await clock.sleep_until_us(10 * SECOND_US)
+        return len(await payloads_of(client, clock, seconds=5))
+
+    assert with_client(strap(), listen) == 5  # what was made before is not kept
+
+
+def test_hrs_sen_cr_bv_01_c_body_sensor_location_is_read() -> None:
+    async def read(client: BleakClient, _clock: Clock) -> bytes:
+        return bytes(await client.read_gatt_char(LOCATION))
+
+    for location in BodySensorLocation:
+        assert with_client(strap(body_sensor_location=location), read) == bytes([location])
+
+
+def test_hrs_sen_cw_bv_01_c_a_reset_begins_the_count_anew() -> None:
+    def rising() -> Iterator[Emission]:
+        return (Emission(at_us=n * SECOND_US, payload=bytes([0x08, 72, 50 + n, 0])) for n in count())
+
+    async def reset_twice(client: BleakClient, clock: Clock) -> list[int | None]:
+        energies: list[int | None] = []
+        for _ in range(2):
+            await client.write_gatt_char(CONTROL_POINT, b"\x01", response=True)
+            energies += [decode(one).energy_expended_kj for one in await payloads_of(client, clock, seconds=3)]
+        return energies
+
+    assert with_client(strap(emissions=rising(), counts_energy=True), reset_twice) == [1, 2, 3] * 2
+
+
+@pytest.mark.parametrize("command", [b"\x00", b"\x02", b"\xff", b"", b"\x01\x00"])
+def test_hrs_sen_cw_bi_01_c_any_other_command_is_refused(command: bytes) -> None:
+    async def refused(client: BleakClient, _clock: Clock) -> int:
+        with pytest.raises(BleakGATTProtocolError) as told:
+            await client.write_gatt_char(CONTROL_POINT, command, response=True)
+        return told.value.code
+
+    assert with_client(strap(counts_energy=True), refused) == gatt.CONTROL_POINT_NOT_SUPPORTED
+
+
+def test_bas_sr_sggit_cha_bv_01_c_battery_level_is_served_and_read() -> None:
+    async def read(client: BleakClient, _clock: Clock) -> bytes:
+        return bytes(await client.read_gatt_char(BATTERY_LEVEL))
+
+    assert set(characteristics_of(strap(), gatt.BATTERY_SERVICE)) == {BATTERY_LEVEL}
+    assert with_client(strap(), read) == b"\x50"
+
+
+def test_bas_sr_cn_bv_01_c_battery_level_is_notified_when_it_falls() -> None:
+    async def listen(client: BleakClient, clock: Clock) -> list[bytes]:
+        return await payloads_of(client, clock, seconds=95, uuid=BATTERY_LEVEL)
+
+    assert with_client(strap(battery_falls_pct_per_h=60), listen) == [b"\x4f"]
