@@ -35,7 +35,7 @@ from watchlink.commands.nearby import (
 )
 from watchlink.commands.profiles import by_words, known_profile
 from watchlink.commands.running import PlainOption
-from watchlink.commands.scan import listen, print_nearby
+from watchlink.commands.scan import listen, nearby_line, print_nearby
 from watchlink.commands.trying import STOPPED, TestSecondsOption, Tried, print_verdict, try_wearable, verdict_record
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ def _find(air: Air, asking: Asking, wishes: Wishes, *, like: Profile | None, dev
         tell("")
         first = "those like yours first, then the strongest" if heard[0].profile is like else "the strongest first"
         tell(f"3. These are near, {first}. Hold yours close to the computer: its signal gets stronger.")
-        _print_to_person(heard)
+        _print_to_person(heard, plain=wishes.plain)
         number = asking.choose(
             '   Which one is yours? Its number, or "a" to listen again',
             len(heard),
@@ -310,10 +310,14 @@ def _find(air: Air, asking: Asking, wishes: Wishes, *, like: Profile | None, dev
             return heard[number - 1]
 
 
-def _print_to_person(rows: Sequence[Nearby]) -> None:
+def _print_to_person(rows: Sequence[Nearby], *, plain: bool) -> None:
     from rich.console import Console
 
-    print_nearby(rows, numbered=True, console=Console(stderr=True))
+    if plain:
+        for number, row in enumerate(rows, 1):
+            tell(f"   {number}  {nearby_line(row)}")
+    else:
+        print_nearby(rows, numbered=True, console=Console(stderr=True))
 
 
 def _named(name: str, heard: Sequence[Nearby]) -> Nearby:

@@ -27,6 +27,7 @@ from watchlink.commands.nearby import (
     profile_of,
 )
 from watchlink.commands.running import PlainOption
+from watchlink.texts import shown
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -60,6 +61,9 @@ def scan(
     if as_json:
         for row in heard:
             typer.echo(json.dumps(_record(row), ensure_ascii=False))
+    elif plain:
+        for row in heard:
+            typer.echo(shown(nearby_line(row)))
     elif heard:
         print_nearby(heard)
     for device in missing:
@@ -201,12 +205,19 @@ def print_nearby(rows: Sequence[Nearby], *, numbered: bool = False, console: Con
     (console or Console()).print(nearby_table(rows, numbered=numbered))
 
 
+def nearby_line(row: Nearby) -> str:
+    """A wearable as a line for screen readers and pipes."""
+    taken = f", {row.taken}" if row.taken else ""
+    return (
+        f"{row.name or NO_NAME}: {row.model or 'model not known yet'}, will probably give {row.gives}, "
+        f"signal {row.signal}{taken}"
+    )
+
+
 def nearby_table(rows: Sequence[Nearby], *, numbered: bool = False) -> RenderableType:
     """A table of wearables, in the order in which they are given."""
     from rich.table import Table
     from rich.text import Text
-
-    from watchlink.texts import shown
 
     table = Table(box=None, pad_edge=False)
     taken = any(row.taken for row in rows)

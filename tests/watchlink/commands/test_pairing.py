@@ -187,6 +187,17 @@ def test_a_scan_says_whose_a_wearable_is_and_who_was_not_heard(run: Run, file: P
     assert records[1]["connected_here"] is False
 
 
+def test_a_plain_scan_is_a_line_a_wearable(run: Run, file: Path) -> None:
+    save_devices(file, [_device()])
+    outcome = run("scan", "--virtual", 2, *_FAST, "--plain", "--devices", file)
+    assert outcome.out.splitlines() == [
+        "HRM-Dual:C4B6: Garmin HRM-Dual, will probably give heart rate and beats, signal strong",
+        f"{_H10}: Polar H10, will probably give heart rate and beats, signal strong, Heron's",
+    ]
+    led = run("pair", "--virtual", 2, *_FAST, "--plain", typed="\n\n")
+    assert f"   2  {_H10}: Polar H10, will probably give heart rate and beats, signal strong\n" in led.err
+
+
 def test_an_empty_air_is_nothing_but_an_empty_list() -> None:
     assert listen(_air(), seconds=1, devices=(), live=False) == []
 
