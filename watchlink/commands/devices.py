@@ -11,6 +11,7 @@ import typer
 from watchlink.commands.asking import Asking, tell
 from watchlink.commands.exits import POOR, ends_with_its_reader
 from watchlink.commands.nearby import (
+    AdapterOption,
     Air,
     DevicesOption,
     JsonOption,
@@ -65,6 +66,7 @@ def try_again(
     virtual: VirtualOption = None,
     seed: SeedOption = 1,
     speed: SpeedOption = 1.0,
+    adapter: AdapterOption = None,
     plain: PlainOption = False,
     as_json: JsonOption = False,
     file: DevicesOption = None,
@@ -75,7 +77,7 @@ def try_again(
 
     path = devices_path(file)
     device = _known(load_devices(path), alias)
-    air = Air(virtual=virtual, seed=seed, speed=speed)
+    air = Air(virtual=virtual, seed=seed, speed=speed, adapter=adapter)
     tell(f"{device.alias}, put the {thing(device)} on and sit still for {seconds:g} s. Nothing is recorded.")
     try:
         # Listening first tells at once whether Bluetooth works, and soon whether there is anything to wait for.

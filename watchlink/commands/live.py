@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from watchlink.packets import SessionEvent
     from watchlink.session import Plan
     from watchlink.sources import Source
-    from watchlink.sources.ble import Found, Wearer
+    from watchlink.sources.ble import BleSource, Found, Radio, Wearer
+    from watchlink.sources.virtual.cohort import VirtualCohort
 
 
 def live(
@@ -50,8 +51,15 @@ def live(
     as_json: JsonOption = False,
     archive: ArchiveOption = None,
     devices: DevicesOption = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only this Bluetooth adapter (Linux); else all there are share the work."),
+    ] = None,
 ) -> None:
-    """Record and show a session on real wearables. Type a mark and Enter at any time: escalation 2, speaker Heron."""
+    """Record and show a session on real wearables. Type a mark and Enter at any time: escalation 2, speaker Heron.
+
+    What is lost is sought by itself. Type release Heron to let go of a wearable, seek Heron to look for it again.
+    """
     from watchlink.commands.reading import read_events, read_plan
     from watchlink.devices import load_devices
     from watchlink.session import default_plan
@@ -66,14 +74,16 @@ def live(
 
     async def open_source() -> tuple[Source, Clock]:
         from watchlink.clock import MachineClock
+        from watchlink.sources.ble import system_radios
 
         if virtual is not None:
             clock = MachineClock()
-            people, source = _virtual(virtual, seed, chosen_plan or default_plan(), clock)
-            return _with_marks(source, people, marks, clock), clock
-        found = await _heard(seats, scan_seconds)
+            people, cohort = _virtual(virtual, seed, chosen_plan or default_plan(), clock)
+            return _with_marks(cohort, people, marks, clock), clock
+        radios = system_radios(adapter)
+        found = await _heard(seats, scan_seconds, radios[0])
         clock = MachineClock()  # the session begins now, not when the looking for wearables began
-        people, source = _seated(seats.wearers(found) if seats else wearers_of(found, known), clock)
+        people, source = _seated(seats.wearers(found) if seats else wearers_of(found, known), clock, radios)
         blocks = () if chosen_plan is None else chosen_plan.events()
         return _with_marks(source, people, sorted((*blocks, *marks), key=lambda event: event.at_us), clock), clock
 
@@ -179,7 +189,7 @@ def _parse_seats(texts: list[str], known: Sequence[Device]) -> Seats:
     return Seats(by_name=by_name, remembered=tuple(remembered))
 
 
-async def _heard(seats: Seats, scan_seconds: float) -> list[Found]:
+async def _heard(seats: Seats, scan_seconds: float, radio: Radio) -> list[Found]:
     """The wearables near; all that are asked for by their names are among them."""
     from collections import Counter
 
@@ -189,7 +199,7 @@ async def _heard(seats: Seats, scan_seconds: float) -> list[Found]:
 
     say(f"Looking for wearables for up to {scan_seconds:g} s ...")
     wanted = {*seats.by_name, *(device.name for device in seats.remembered)}
-    heard = await scan(clock=MachineClock(), seconds=scan_seconds, wanted=wanted)
+    heard = await scan(clock=MachineClock(), seconds=scan_seconds, wanted=wanted, radio=radio)
     for device in seats.remembered:
         if device.name not in {found.name for found in heard}:
             say(f"{not_heard(device)} It is waited for.")
@@ -213,14 +223,14 @@ async def _heard(seats: Seats, scan_seconds: float) -> list[Found]:
     return heard
 
 
-def _seated(wearers: Sequence[Wearer], clock: Clock) -> tuple[list[str], Source]:
+def _seated(wearers: Sequence[Wearer], clock: Clock, radios: Sequence[Radio]) -> tuple[list[str], BleSource]:
     """The wearables on their people."""
     from watchlink.sources.ble import BleSource
 
-    return [wearer.person for wearer in wearers], BleSource(wearers, clock=clock)
+    return [wearer.person for wearer in wearers], BleSource(wearers, clock=clock, radios=radios)
 
 
-def _virtual(count: int, seed: int, plan: Plan, clock: Clock) -> tuple[list[str], Source]:
+def _virtual(count: int, seed: int, plan: Plan, clock: Clock) -> tuple[list[str], VirtualCohort]:
     from watchlink.sources.virtual.cohort import VirtualCohort
     from watchlink.sources.virtual.practice import practice
 
@@ -228,11 +238,14 @@ def _virtual(count: int, seed: int, plan: Plan, clock: Clock) -> tuple[list[str]
     return [person.person for person in session.people], VirtualCohort(session, clock=clock)
 
 
-def _with_marks(source: Source, people: list[str], scheduled: Iterable[SessionEvent], clock: Clock) -> Source:
+def _with_marks(
+    source: BleSource | VirtualCohort, people: list[str], scheduled: Iterable[SessionEvent], clock: Clock
+) -> Source:
     """A source with what is known to happen, and what will be typed, beside it."""
     from watchlink.sources.events import TypedMarks
     from watchlink.sources.merged import MergedSource
     from watchlink.sources.replay import ReplaySource
 
-    typed = TypedMarks(sys.stdin, clock=clock, people=people, complain=say)
+    orders = {"release": source.give_up, "seek": source.take_up}
+    typed = TypedMarks(sys.stdin, clock=clock, people=people, complain=say, orders=orders)
     return MergedSource(source, ReplaySource(scheduled, clock=clock), typed)

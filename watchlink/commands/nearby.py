@@ -36,6 +36,10 @@ DevicesOption = Annotated[
     typer.Option("--devices", help="The file of remembered wearables.", show_default="in your data folder"),
 ]
 
+AdapterOption = Annotated[
+    str | None,
+    typer.Option("--adapter", metavar="NAME", help="Which Bluetooth adapter, such as hci1. Linux only."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, one wearable a line.")]
 
 NOTHING_FOUND: Final = (
@@ -56,11 +60,13 @@ class Air:
         virtual: how many virtual wearables; None for this computer's Bluetooth.
         seed: of the virtual wearables.
         speed: pace of the virtual wearables.
+        adapter: which of this computer's Bluetooth adapters; None for the first.
     """
 
     virtual: int | None = None
     seed: int = 1
     speed: float = 1.0
+    adapter: str | None = None
 
     def new_clock(self) -> Clock:
         """A clock for one go of listening or connecting."""
@@ -90,9 +96,9 @@ class Air:
     async def open(self, clock: Clock) -> AsyncGenerator[Radio]:
         """The radio with which to listen and to connect."""
         if self.virtual is None:
-            from watchlink.sources.ble import Radio
+            from watchlink.sources.ble import system_radios
 
-            yield Radio()
+            yield system_radios(self.adapter)[0]
             return
         from watchlink.session import default_plan
         from watchlink.sources.virtual.air import VirtualAir

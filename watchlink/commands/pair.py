@@ -20,6 +20,7 @@ from watchlink.commands.exits import NO_RR, POOR
 from watchlink.commands.nearby import (
     NO_NAME,
     NOTHING_FOUND,
+    AdapterOption,
     Air,
     DevicesOption,
     JsonOption,
@@ -81,6 +82,7 @@ def pair(
     virtual: VirtualOption = None,
     seed: SeedOption = 1,
     speed: SpeedOption = 1.0,
+    adapter: AdapterOption = None,
     plain: PlainOption = False,
     as_json: JsonOption = False,
     devices: DevicesOption = None,
@@ -92,7 +94,7 @@ def pair(
     if alias is not None and (fault := alias_fault(alias)) is not None:
         raise typer.BadParameter(fault, param_hint="--alias")
     pair_on(
-        Air(virtual=virtual, seed=seed, speed=speed),
+        Air(virtual=virtual, seed=seed, speed=speed, adapter=adapter),
         Wishes(
             name=name,
             alias=alias,

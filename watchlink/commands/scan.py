@@ -13,6 +13,7 @@ from watchlink.commands.exits import NOT_FOUND
 from watchlink.commands.nearby import (
     NO_NAME,
     NOTHING_FOUND,
+    AdapterOption,
     Air,
     DevicesOption,
     JsonOption,
@@ -46,6 +47,7 @@ def scan(
     virtual: VirtualOption = None,
     seed: SeedOption = 1,
     speed: SpeedOption = 1.0,
+    adapter: AdapterOption = None,
     plain: PlainOption = False,
     as_json: JsonOption = False,
     devices: DevicesOption = None,
@@ -54,9 +56,8 @@ def scan(
     from watchlink.devices import load_devices
 
     known = load_devices(devices_path(devices)) if virtual is None or devices is not None else ()
-    heard = listen(
-        Air(virtual=virtual, seed=seed, speed=speed), seconds=seconds, devices=known, live=not plain and not as_json
-    )
+    air = Air(virtual=virtual, seed=seed, speed=speed, adapter=adapter)
+    heard = listen(air, seconds=seconds, devices=known, live=not plain and not as_json)
     missing = [device for device in known if all(row.remembered != device for row in heard)]
     if as_json:
         for row in heard:

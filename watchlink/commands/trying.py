@@ -396,7 +396,7 @@ def _unit_words(tried: Tried) -> str:
         case RrUnitVerdict.MILLISECONDS if tried.profile.rr_unit is RrUnit.MILLISECONDS:
             return "ms, against the standard, as is known of this wearable"
         case RrUnitVerdict.MILLISECONDS:
-            return "ms, against the standard: tell your facilitator, its intervals read 2.3% too short"
+            return "ms, against the standard; sessions find that out too and reckon with it"
         case RrUnitVerdict.UNDETERMINED:
             return "undetermined: a longer test may tell (1/1024 s is taken)"
 

@@ -129,6 +129,7 @@ def _wearable(
                 return
 
     return lambda: VirtualWearable(
+        serial=name or "nameless",
         name=name,
         manufacturer=manufacturer,
         model=model,

@@ -66,9 +66,15 @@ def test_without_proof_the_name_of_a_model_is_never_followed(name: str) -> None:
     assert owner(heard(name, until_us=100 * AWAY_US), everybody=[Known(name=name, address="home")]) is None
 
 
+def test_where_no_address_is_known_the_name_that_was_asked_for_will_do() -> None:
+    known = Known(name=FORERUNNER)
+    assert owner(heard(FORERUNNER), everybody=[known]) is known
+    assert owner(heard(FORERUNNER), everybody=[known], beside=[heard(FORERUNNER, "another")]) is None
+
+
 @pytest.mark.parametrize("name", [H10, "HRM-Dual:123456", "TICKR 1A2B", "WHOOP 4A0934182"])
 def test_names_that_carry_digits_of_their_own(name: str) -> None:
-    known = Known(name=name)
+    known = Known(name=name, address="home")
     assert owner(heard(name), everybody=[known]) is known
 
 

@@ -6,6 +6,7 @@ digest, for it names a thing that somebody owns. So: the address that is known w
 at once where the serial number will prove it. Without that proof it is followed only if it carries digits of its own
 ("Polar H10 1A2B3C4D"), nobody else in the session has a wearable of that name, and only one is heard, after the known
 address has stayed away for a while. "Forerunner 255" under a new address may be anybody's: then nothing is recorded.
+(Where no address is known at all, the name is what somebody asked for, and it will do.)
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def owner_of(
     for known in candidates:
         if known.identity is not None:
             return known  # whether it is the one will be proven
-    if len(namesakes) != 1 or not candidates or not _OWN_DIGITS.search(heard.name):
+    if len(namesakes) != 1 or not candidates:
+        return None
+    if candidates[0].address is not None and not _OWN_DIGITS.search(heard.name):
         return None
     same_name = {one.address for one in all_heard if one.name == heard.name and now_us - one.last_us < AWAY_US}
     if same_name != {heard.address} or now_us - heard.first_us < AWAY_US:

@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from firmware_profiles.profiles import profile_for_name
 from watchlink.clock import Clock
@@ -16,6 +16,8 @@ from watchlink.sources.merged import MergedSource
 from watchlink.sources.replay import ReplaySource
 from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.practice import Practice
+
+T = TypeVar("T")
 
 _SCAN_S: Final = 5.0
 
@@ -29,6 +31,7 @@ class VirtualCohort:
         self._clock = clock
         self._stack = AsyncExitStack()
         self._source: MergedSource | None = None
+        self._links: BleSource | None = None
 
     async def __aenter__(self) -> Self:
         """Switch the wearables on, find them, and begin to connect."""
@@ -47,10 +50,8 @@ class VirtualCohort:
                 )
                 for seat, person in enumerate(people, 1)
             ]
-            source = MergedSource(
-                BleSource(wearers, clock=self._clock, radios=[air.radio], chance=random.Random(0)),
-                ReplaySource(self._practice.events, clock=self._clock),
-            )
+            self._links = BleSource(wearers, clock=self._clock, radios=[air.radio], chance=random.Random(0))
+            source = MergedSource(self._links, ReplaySource(self._practice.events, clock=self._clock))
             self._source = await stack.enter_async_context(source)
             self._stack = stack.pop_all()
         return self
@@ -63,6 +64,18 @@ class VirtualCohort:
 
     def __aiter__(self) -> AsyncIterator[Packet]:
         """Packets of the wearables and events of the room."""
-        if self._source is None:
-            raise RuntimeError("open the source with `async with` first")
-        return aiter(self._source)
+        return aiter(_opened(self._source))
+
+    def give_up(self, person: str) -> None:
+        """As `BleSource.give_up`."""
+        _opened(self._links).give_up(person)
+
+    def take_up(self, person: str) -> None:
+        """As `BleSource.take_up`."""
+        _opened(self._links).take_up(person)
+
+
+def _opened(source: T | None) -> T:
+    if source is None:
+        raise RuntimeError("open the source with `async with` first")
+    return source
