@@ -236,6 +236,10 @@ def _which(asking: Asking) -> Profile | None:
         if not found:
             tell(f"   Nothing known is called {words!r}. Try fewer letters, or only Enter if it is not there.")
             continue
+        if len(found) == 1:
+            if asking.ask(f"   Is it the {model_of(found[0])}? Enter for yes, n for no").casefold() not in ("n", "no"):
+                return found[0]
+            continue
         if len(found) > _MOST_SUGGESTIONS:
             tell(f"   {len(found)} are known; add a part of the model's name to see fewer.")
         for number, profile in enumerate(found, 1):
