@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from bleak import BleakClient
 
 from firmware_profiles import gatt
 from watchlink.clock import MachineClock
+from watchlink.packets import LinkChange, LinkState, Packet
 from watchlink.sources.ble import scan
 from watchlink.sources.virtual.air import VirtualWearable
 
@@ -31,6 +33,34 @@ def test_a_wearable_that_wants_encryption_is_paired_and_streams(while_connecting
 def test_the_source_streams_and_the_bond_is_kept_over_a_lost_link(machine: Machine) -> None:
     """Whoever of BlueZ and us pairs when the subscription is refused, it is done once."""
     machine.run(_try_again(machine))
+
+
+def test_a_wearable_that_refuses_to_be_paired_is_said_so_and_streams_once_it_agrees(machine: Machine) -> None:
+    machine.run(_refuse(machine))
+
+
+async def _refuse(machine: Machine) -> None:
+    clock = MachineClock()
+    cohort = Cohort(people=1, seed=SEED, since_us=0, reports=None)
+    async with real_stack(machine.guest, _needing_a_bond(cohort), clock=clock) as real, machine.guest.bus() as bus:
+        await bus.consent_to_pairing()
+        (serial,) = cohort.serials.values()
+        real.air.refuse_pairing(serial)
+        seats = await seated(cohort, clock=clock)
+        async with listening(seats, clock=clock) as listener:
+            with machine.journal.step("refused") as result:
+                async with asyncio.timeout(WITHIN_S):
+                    await listener.until(lambda: bool(_reasons(listener.packets)))
+                reason = _reasons(listener.packets)[0]
+                result.append(reason)
+            assert "may want to be paired first" in reason  # BlueZ does not tell why the link ended
+            real.air.accept_pairing(serial)
+            with machine.journal.step("streaming once it agrees"):
+                await listener.everyone_sends(seats, at_least=REPORTS, limit_s=2 * WITHIN_S)
+
+
+def _reasons(packets: Sequence[Packet]) -> list[str]:
+    return [packet.reason for packet in packets if isinstance(packet, LinkChange) and packet.state is LinkState.LOST]
 
 
 def _needing_a_bond(cohort: Cohort) -> list[VirtualWearable]:

@@ -124,6 +124,7 @@ def test_where_pairing_fails_the_reason_is_that_it_is_wanted(
         (BleakGATTProtocolError(0x0F), LinkFault.NOT_PAIRED),
         (BleakDBusError("org.bluez.Error.NotPermitted", ["Not paired"]), LinkFault.NOT_PAIRED),
         (BleakDBusError("org.bluez.Error.NotPermitted", ["Operation is not permitted"]), LinkFault.NO_PERMISSION),
+        (BleakGATTProtocolError(0x0E), LinkFault.FAILED),
         (BleakGATTProtocolError(0x02), LinkFault.OTHER),
         (BleakGATTProtocolError(0x80), LinkFault.OTHER),
     ],
