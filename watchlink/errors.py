@@ -21,6 +21,7 @@ class LinkFault(StrEnum):
     NO_SLOT = "no connection left"
     NO_HEART_RATE = "no heart rate service"
     NOT_PAIRED = "not paired"
+    FAILED = "failed when asked"
     OTHER = "other"
 
 

@@ -7,7 +7,7 @@ together, so that a minute of heart passes in a quarter of one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import islice
@@ -74,6 +74,11 @@ class Listener:
             for packet in self.packets
             if isinstance(packet, Notification | Discarded) and packet.wearable == wearable and packet.at_us >= since_us
         ]
+
+    async def until(self, came: Callable[[], bool]) -> None:
+        """Return once what has come satisfies."""
+        async with self._came:
+            await self._came.wait_for(came)
 
     async def everyone_sends(
         self, wearers: Sequence[Wearer], *, at_least: int, since_us: int = 0, limit_s: float

@@ -113,6 +113,8 @@ def _fault_of(error: Exception, *, late: LinkFault) -> LinkFault:
             return LinkFault.NO_HEART_RATE
         case BleakGATTProtocolError() if error.code in _WANTS_PAIRING:
             return LinkFault.NOT_PAIRED
+        case BleakGATTProtocolError() if error.code == BleakGATTProtocolErrorCode.UNLIKELY_ERROR:
+            return LinkFault.FAILED  # so BlueZ says it of a link that ends under a question, as by a refused pairing
         case BleakDBusError() if "Not paired" in str(error):  # BlueZ has one word for all three codes
             return LinkFault.NOT_PAIRED
         case BleakDBusError() if "connection-limit" in str(error):
@@ -171,6 +173,10 @@ _WORDS: Final[Mapping[LinkFault, str]] = {
         "The wearable wants to be paired first: confirm it on the wearable's screen, or pair it in the system's"
         " Bluetooth settings; if it is paired already, remove it there and pair it anew."
     ),
+    LinkFault.FAILED: (
+        "The wearable failed when it was asked for its heart rate. If it does so every time, it may want to be paired"
+        " first: confirm it on the wearable's screen, or pair it in the system's Bluetooth settings."
+    ),
     LinkFault.OTHER: "Bluetooth failed",
 }
 
@@ -188,6 +194,10 @@ _ADVICE: Final[Mapping[tuple[LinkFault, str], str]] = {
         "Allow this terminal in System Settings > Privacy & Security > Bluetooth, then open a new one."
     ),
     (LinkFault.NO_PERMISSION, "win32"): "Allow it in Settings > Privacy & security.",
+    (
+        LinkFault.NOT_PAIRED,
+        "linux",
+    ): "Without a desktop, run `bluetoothctl` beside this: it asks what is to be confirmed.",
     (LinkFault.NO_SERVICE, "linux"): "Install BlueZ if it is missing, then run `sudo systemctl start bluetooth`.",
     (LinkFault.NO_SERVICE, "darwin"): (
         "Answer the question whether this terminal may use Bluetooth, or switch Bluetooth off and on."

@@ -1,0 +1,138 @@
+"""A link to a wearable that wants to be paired, on systems that pair in different ways or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
+
+from watchlink.clock import VirtualClock
+from watchlink.errors import LinkError, LinkFault
+from watchlink.packets import Discarded, Notification
+from watchlink.sources.ble import scan
+from watchlink.sources.ble.link import Link
+from watchlink.sources.ble.radio import PAIR_S, within
+from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+
+SECOND_US = 1_000_000
+WEARABLE = VirtualWearable(
+    serial="S1",
+    name="Watch 0001",
+    manufacturer="Maker",
+    model="Model",
+    firmware="1.0",
+    battery_percent=80,
+    body_sensor_location=None,
+    emissions=[Emission(at_us=n * SECOND_US, payload=bytes([0x06, 60 + n])) for n in range(120)],
+    needs_bond=True,
+)
+
+
+def client_that_asks_its_user(air: VirtualAir, *, agrees: bool) -> type[Any]:
+    """As on macOS: nobody can ask it to pair, and it may have done so by itself."""
+    backend: Any = air.radio.client_backend
+
+    class Client(backend):
+        async def pair(self, *arguments: Any, **others: Any) -> None:
+            if agrees:
+                await super().pair(*arguments, **others)
+            raise NotImplementedError
+
+    return Client
+
+
+def client_that_waits_for_ever(air: VirtualAir) -> type[Any]:
+    """Somebody would have to confirm it, and nobody looks."""
+    backend: Any = air.radio.client_backend
+
+    class Client(backend):
+        async def pair(self, *_arguments: Any, **_others: Any) -> None:
+            await asyncio.Event().wait()
+
+    return Client
+
+
+def client_that_fails(air: VirtualAir) -> type[Any]:
+    """As BlueZ and Windows say it."""
+    backend: Any = air.radio.client_backend
+
+    class Client(backend):
+        async def pair(self, *_arguments: Any, **_others: Any) -> None:
+            raise BleakError("Could not pair with device: 19: FAILED")
+
+    return Client
+
+
+def subscribed(make_client: Any, **others: Any) -> tuple[list[Notification | Discarded], LinkError | None, float]:
+    """What came in ten seconds on a link through such a client; why it could not be asked for; how long that took."""
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+    arrived: list[Notification | Discarded] = []
+
+    async def main() -> tuple[LinkError | None, float]:
+        async with VirtualAir([WEARABLE], clock=clock) as air:
+            (found,) = await scan(clock=clock, seconds=5, enough=1, radio=air.radio)
+            radio = replace(air.radio, client_backend=make_client(air, **others))
+            link = Link(found.device, wearable="w", generation=1, clock=clock, radio=radio, arrive=arrived.append)
+            await link.connect()
+            since_us, error = clock.now_us(), None
+            try:
+                await link.subscribe()
+            except LinkError as refusal:
+                error = refusal
+            took_s = (clock.now_us() - since_us) / SECOND_US
+            await clock.sleep_until_us(clock.now_us() + 10 * SECOND_US)
+            await link.close()
+            return error, took_s
+
+    return (arrived, *clock.run(main()))
+
+
+def test_a_system_that_asks_its_user_by_itself_is_asked_for_the_heart_rate_again() -> None:
+    arrived, error, _ = subscribed(client_that_asks_its_user, agrees=True)
+    assert error is None
+    assert [type(packet) for packet in arrived] == [Notification] * 10
+
+
+@pytest.mark.parametrize(
+    ("make_client", "others", "took_s"),
+    [
+        (client_that_asks_its_user, {"agrees": False}, 0),
+        (client_that_waits_for_ever, {}, PAIR_S),
+        (client_that_fails, {}, 0),
+    ],
+)
+def test_where_pairing_fails_the_reason_is_that_it_is_wanted(
+    make_client: Any, others: dict[str, Any], took_s: float
+) -> None:
+    arrived, error, waited_s = subscribed(make_client, **others)
+    assert not arrived
+    assert error is not None
+    assert error.fault is LinkFault.NOT_PAIRED
+    assert str(error).startswith("The wearable wants to be paired first: confirm it on the wearable's screen")
+    assert waited_s == pytest.approx(took_s, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("raised", "fault"),
+    [
+        (BleakGATTProtocolError(0x05), LinkFault.NOT_PAIRED),
+        (BleakGATTProtocolError(0x0C), LinkFault.NOT_PAIRED),
+        (BleakGATTProtocolError(0x0F), LinkFault.NOT_PAIRED),
+        (BleakDBusError("org.bluez.Error.NotPermitted", ["Not paired"]), LinkFault.NOT_PAIRED),
+        (BleakDBusError("org.bluez.Error.NotPermitted", ["Operation is not permitted"]), LinkFault.NO_PERMISSION),
+        (BleakGATTProtocolError(0x0E), LinkFault.FAILED),
+        (BleakGATTProtocolError(0x02), LinkFault.OTHER),
+        (BleakGATTProtocolError(0x80), LinkFault.OTHER),
+    ],
+)
+def test_what_the_systems_say_is_told_from_other_refusals(raised: Exception, fault: LinkFault) -> None:
+    async def refuse() -> None:
+        raise raised
+
+    with pytest.raises(LinkError) as told:
+        asyncio.run(within(1, refuse()))
+    assert told.value.fault is fault
