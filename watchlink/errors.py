@@ -43,3 +43,7 @@ class ArchiveError(WatchlinkError):
 
 class SessionFileError(WatchlinkError):
     """A plan or an events file cannot be used; names the file, the line and the reason."""
+
+
+class DevicesFileError(WatchlinkError):
+    """The file of remembered wearables cannot be read, understood or written; it is left as it was."""

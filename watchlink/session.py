@@ -169,6 +169,18 @@ def parse_mark(line: str, *, at_us: int, people: Sequence[str]) -> SessionEvent 
     return SessionEvent(at_us=at_us, kind=EventKind.MARK, label=label, person=person, note=" ".join(note))
 
 
+def parse_person(text: str, people: Sequence[str]) -> str:
+    """Who is meant by an alias (in any case) or a number counted from 1.
+
+    Raises:
+        SessionFileError: nobody; the message lists who is here.
+    """
+    person, left = _person(text.split() or ["nobody"], people)
+    if person is None or left:
+        raise SessionFileError(f"Nobody here is called {text!r}. People are: {', '.join(people)}.")
+    return person
+
+
 def _person(words: Sequence[str], people: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     """The person that the words begin with (nobody if there are none), and the words that are left."""
     if not words:

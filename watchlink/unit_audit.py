@@ -8,6 +8,7 @@ moves the rest of a stretch by the full width of the band, so that such a stretc
 instead of deciding. Each stretch gives a likelihood over the number of words per second; they add up, and a unit
 is told only if it fits as well as any number, and the other one is a thousand times less likely.
 
+A heart that beats once a report shows the report only one of its sides for minutes: then nothing is told for as long.
 Arrivals are a little late and now and then very late: what sticks out of the band a little costs little, and no single
 report can cost more than a limit.
 """
@@ -25,7 +26,7 @@ _US_PER_S: Final = 1_000_000
 _RUN_PAUSE_US: Final = 1_600_000
 _LEAST_STRETCH_US: Final = 20 * _US_PER_S
 # Longer stretches are cut, so that one missed beat costs no more than this.
-_LONGEST_STRETCH_US: Final = 45 * _US_PER_S
+_LONGEST_STRETCH_US: Final = 60 * _US_PER_S
 # Nothing that beats faster is a heart; one firmware slips such words in between true ones.
 _LEAST_WORD: Final = 240
 
@@ -87,11 +88,14 @@ class RrUnitAuditor:
 
     def __init__(self) -> None:
         """Nothing has come."""
+        self._begun = False
+        self._words = 0
+        self._waiting_us: list[int] = []
+        self._reports: list[_Report] = []
         self._costs = [0.0] * len(_RATES)
         self._used_us = 0
         self._unfit_us = 0
         self._last_us: int | None = None
-        self._begin()
 
     def push(self, *, at_us: int, rr_words: Sequence[int]) -> None:
         """Take one report, also one without intervals, in order of arrival; `rr_words` as sent."""
@@ -154,8 +158,8 @@ class RrUnitAuditor:
     def _begin(self) -> None:
         self._begun = False
         self._words = 0
-        self._waiting_us: list[int] = []
-        self._reports: list[_Report] = []
+        self._waiting_us = []
+        self._reports = []
 
     def _close(self) -> None:
         self._costs, self._used_us, self._unfit_us = self._with_open_stretch()

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 GUEST: Final = "WATCHLINK_BLUEZ"
 LOG: Final = "WATCHLINK_BLUEZ_LOG"
+if sys.platform != "linux":  # BlueZ is Linux's, and its D-Bus client is not even installed elsewhere
+    collect_ignore_glob = ["test_*.py"]
 _LIMIT_S: Final = 180.0
 _JOURNAL: Final = pytest.StashKey["Journal"]()
 
@@ -66,8 +68,6 @@ class Machine:
 
     def __init__(self, runner: asyncio.Runner, cache: Path, journal: Journal) -> None:
         """Start it."""
-        if sys.platform != "linux":
-            pytest.skip("BlueZ is Linux's")
         from .vm import Guest
 
         self.journal = journal

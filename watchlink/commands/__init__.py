@@ -14,9 +14,11 @@ import typer
 
 from watchlink import __version__
 from watchlink.commands.demo import demo
+from watchlink.commands.devices import devices
 from watchlink.commands.doctor import doctor
 from watchlink.commands.exits import INTERRUPTED, ends_with_its_reader, exit_code
 from watchlink.commands.live import live
+from watchlink.commands.pair import pair
 from watchlink.commands.profiles import profiles
 from watchlink.commands.replay import replay
 from watchlink.commands.scan import scan
@@ -33,8 +35,10 @@ app = typer.Typer(
 app.command()(ends_with_its_reader(demo))
 app.command()(ends_with_its_reader(doctor))
 app.command()(ends_with_its_reader(scan))
+app.command()(ends_with_its_reader(pair))
 app.command()(ends_with_its_reader(live))
 app.command()(ends_with_its_reader(replay))
+app.add_typer(devices, name="devices")
 app.add_typer(sessions, name="sessions")
 app.add_typer(profiles, name="profiles")
 

@@ -8,13 +8,24 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec
 
-from watchlink.errors import ArchiveError, CaptureError, LinkError, LinkFault, SessionFileError, WatchlinkError
+from watchlink.errors import (
+    ArchiveError,
+    CaptureError,
+    DevicesFileError,
+    LinkError,
+    LinkFault,
+    SessionFileError,
+    WatchlinkError,
+)
 
 P = ParamSpec("P")
 
 FAILURE: Final = 1
+USAGE: Final = 2
 NO_BLUETOOTH: Final = 3
 NOT_FOUND: Final = 4
+NO_RR: Final = 5
+POOR: Final = 7
 FILE: Final = 8
 INTERRUPTED: Final = 130
 
@@ -40,6 +51,6 @@ def exit_code(error: WatchlinkError) -> int:
     """The exit code of an error."""
     if isinstance(error, LinkError):
         return NOT_FOUND if error.fault in _NOT_FOUND_FAULTS else NO_BLUETOOTH
-    if isinstance(error, CaptureError | ArchiveError | SessionFileError):
+    if isinstance(error, CaptureError | ArchiveError | SessionFileError | DevicesFileError):
         return FILE
     return FAILURE

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watchlink.commands.nearby import (
+    NOTHING_FOUND,
+    DevicesOption,
+    devices_path,
+    not_heard,
+    owners,
+    profile_of,
+)
 from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, make_sink, record_session, say
-from watchlink.commands.scan import NOTHING_FOUND
 
 if TYPE_CHECKING:
     from watchlink.clock import Clock
+    from watchlink.devices import Device
     from watchlink.packets import SessionEvent
     from watchlink.session import Plan
     from watchlink.sources import Source
-    from watchlink.sources.ble import Found
+    from watchlink.sources.ble import Found, Wearer
 
 
 def live(
     *,
     seat: Annotated[
         list[str] | None,
-        typer.Option("--seat", help='Who wears what, as "Heron=Polar H10 1A2B"; once a person. Else everybody found.'),
+        typer.Option(
+            "--seat",
+            help='Who takes part: Heron, if that wearable was paired, or "Heron=Polar H10 1A2B"; once a person. Else '
+            "everybody whose wearable is heard.",
+        ),
     ] = None,
     plan: Annotated[Path | None, typer.Option(help="A plan of blocks (TOML). The session ends with it.")] = None,
     events: Annotated[Path | None, typer.Option(help="Events that will happen (CSV with at_s and label).")] = None,
@@ -36,12 +49,15 @@ def live(
     plain: PlainOption = False,
     as_json: JsonOption = False,
     archive: ArchiveOption = None,
+    devices: DevicesOption = None,
 ) -> None:
     """Record and show a session on real wearables. Type a mark and Enter at any time: escalation 2, speaker Heron."""
     from watchlink.commands.reading import read_events, read_plan
+    from watchlink.devices import load_devices
     from watchlink.session import default_plan
 
-    seats = _parse_seats(seat or [])
+    known = () if virtual is not None else load_devices(devices_path(devices))
+    seats = _parse_seats(seat or [], known)
     chosen_plan = None if plan is None else read_plan(plan)
     marks = () if events is None else read_events(events)
     ends_us = [round(minutes * 60e6)] if minutes is not None else []
@@ -55,9 +71,9 @@ def live(
             clock = MachineClock()
             people, source = _virtual(virtual, seed, chosen_plan or default_plan(), clock)
             return _with_marks(source, people, marks, clock), clock
-        found = await _found(seats, scan_seconds)
+        found = await _heard(seats, scan_seconds)
         clock = MachineClock()  # the session begins now, not when the looking for wearables began
-        people, source = _seated(found, seats, clock)
+        people, source = _seated(seats.wearers(found) if seats else wearers_of(found, known), clock)
         blocks = () if chosen_plan is None else chosen_plan.events()
         return _with_marks(source, people, sorted((*blocks, *marks), key=lambda event: event.at_us), clock), clock
 
@@ -71,19 +87,100 @@ def live(
     )
 
 
-def _parse_seats(texts: list[str]) -> dict[str, str]:
-    """Wearable's name -> alias."""
-    seats: dict[str, str] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seats:
+    """Who was asked for.
+
+    Attributes:
+        by_name: wearable's name -> alias.
+        remembered: people whose wearable is remembered; it need not be near yet.
+    """
+
+    by_name: Mapping[str, str]
+    remembered: tuple[Device, ...]
+
+    def __bool__(self) -> bool:
+        """Whether anybody was."""
+        return bool(self.by_name or self.remembered)
+
+    def wearers(self, found: Sequence[Found]) -> list[Wearer]:
+        """Those who were asked for on their wearables; `found` holds every name of `by_name`."""
+        from watchlink.sources.ble import Wearer
+
+        by_name = {heard.name: heard for heard in found}
+        named = [
+            Wearer.of(by_name[name], person=alias, wearable=f"w{number}", profile=profile_of(by_name[name]).id)
+            for number, (name, alias) in enumerate(self.by_name.items(), 1)
+        ]
+        return [
+            *named,
+            *(_wearer(device, f"w{number}") for number, device in enumerate(self.remembered, len(named) + 1)),
+        ]
+
+
+def wearers_of(found: Sequence[Found], known: Sequence[Device]) -> list[Wearer]:
+    """Everybody whose wearable is heard: under the pseudonym that is remembered, else under a number."""
+    from watchlink.sources.ble import Wearer
+
+    owner = owners(found, known)
+    wearers: list[Wearer] = []
+    for number, heard in enumerate(found, 1):
+        device = owner.get(heard.device.address)
+        if device is None:
+            profile = profile_of(heard).id
+            wearers.append(Wearer.of(heard, person=f"Person {number}", wearable=f"w{number}", profile=profile))
+        else:
+            wearers.append(_wearer(device, f"w{number}"))
+    return wearers
+
+
+def _wearer(device: Device, wearable: str) -> Wearer:
+    """Somebody whose wearable is remembered: whatever is heard has to prove that it is the one."""
+    from watchlink.sources.ble import Wearer
+
+    return Wearer(
+        person=device.alias,
+        wearable=wearable,
+        profile=device.profile,
+        name=device.name,
+        address=device.address,
+        identity=device.identity,
+    )
+
+
+def _parse_seats(texts: list[str], known: Sequence[Device]) -> Seats:
+    """What `--seat` says.
+
+    Raises:
+        typer.BadParameter: it cannot be understood, or somebody is not remembered, or is seated twice.
+    """
+    from watchlink.devices import of_alias
+
+    by_name: dict[str, str] = {}
+    remembered: list[Device] = []
     for text in texts:
-        alias, equals, name = text.partition("=")
-        if not (alias.strip() and equals and name.strip()):
-            raise typer.BadParameter(f'--seat wants "alias=wearable\'s name", got {text!r}.')
-        seats[name.strip()] = alias.strip()
-    return seats
+        alias, equals, name = (part.strip() for part in text.partition("="))
+        if not alias or (equals and not name):
+            raise typer.BadParameter(f'--seat wants a pseudonym, or "alias=wearable\'s name", got {text!r}.')
+        if equals:
+            by_name[name] = alias
+            continue
+        device = of_alias(known, alias)
+        if device is None:
+            who = f"Remembered are: {', '.join(one.alias for one in known)}." if known else "Nobody is yet."
+            raise typer.BadParameter(
+                f"no wearable is remembered as {alias}'s. {who} Pair it with `watchlink pair --alias {alias}`, or say "
+                f'its name: --seat "{alias}=Polar H10 1A2B".'
+            )
+        remembered.append(device)
+    people = [alias.casefold() for alias in (*by_name.values(), *(device.alias for device in remembered))]
+    if len(set(people)) < len(people):
+        raise typer.BadParameter("--seat names somebody twice; everybody wears one wearable.")
+    return Seats(by_name=by_name, remembered=tuple(remembered))
 
 
-async def _found(seats: dict[str, str], scan_seconds: float) -> list[Found]:
-    """The wearables near that are asked for: those in `seats`, else all."""
+async def _heard(seats: Seats, scan_seconds: float) -> list[Found]:
+    """The wearables near; all that are asked for by their names are among them."""
     from collections import Counter
 
     from watchlink.clock import MachineClock
@@ -91,43 +188,35 @@ async def _found(seats: dict[str, str], scan_seconds: float) -> list[Found]:
     from watchlink.sources.ble import scan
 
     say(f"Looking for wearables for up to {scan_seconds:g} s ...")
-    heard = await scan(clock=MachineClock(), seconds=scan_seconds, wanted=seats.keys())
-    if not heard:
+    wanted = {*seats.by_name, *(device.name for device in seats.remembered)}
+    heard = await scan(clock=MachineClock(), seconds=scan_seconds, wanted=wanted)
+    for device in seats.remembered:
+        if device.name not in {found.name for found in heard}:
+            say(f"{not_heard(device)} It is waited for.")
+    if not heard and not seats.remembered:
         raise LinkError(NOTHING_FOUND, fault=LinkFault.NOT_FOUND)
-    if not seats:
-        return heard
     names = Counter(found.name for found in heard)
-    missing = [name for name in seats if name not in names]
+    missing = [name for name in seats.by_name if name not in names]
     if missing:
         raise LinkError(
-            f"Not heard: {', '.join(missing)}. Heard were: {', '.join(names)}. "
+            f"Not heard: {', '.join(missing)}. Heard were: {', '.join(names) or 'none'}. "
             "Wake the missing one up, close the phone app that may hold it, and try again.",
             fault=LinkFault.NOT_FOUND,
         )
-    twins = [name for name in seats if names[name] > 1]
+    twins = [name for name in seats.by_name if names[name] > 1]
     if twins:
         raise LinkError(
             f"More than one wearable near is called {', '.join(twins)}, so nobody can tell whose is whose. "
             "Switch the others off, or leave --seat out: then each is seated under a number of its own.",
             fault=LinkFault.NOT_FOUND,
         )
-    return [found for found in heard if found.name in seats]
+    return heard
 
 
-def _seated(found: list[Found], seats: dict[str, str], clock: Clock) -> tuple[list[str], Source]:
-    """The wearables on their people: as asked for, or everybody under a number."""
-    from firmware_profiles.profiles import profile_for_name
-    from watchlink.sources.ble import BleSource, Wearer
+def _seated(wearers: Sequence[Wearer], clock: Clock) -> tuple[list[str], Source]:
+    """The wearables on their people."""
+    from watchlink.sources.ble import BleSource
 
-    wearers = [
-        Wearer.of(
-            heard,
-            person=seats.get(heard.name, f"Person {number}"),
-            wearable=f"w{number}",
-            profile=profile_for_name(heard.name).id,
-        )
-        for number, heard in enumerate(found, 1)
-    ]
     return [wearer.person for wearer in wearers], BleSource(wearers, clock=clock)
 
 

@@ -49,11 +49,7 @@ def show(
     as_json: _JsonOption = False,
 ) -> None:
     """Show everything known of a wearable, where it is from, and what its wearer has to do."""
-    from firmware_profiles.profiles import load_profiles
-
-    profile = load_profiles().get(identity.lower())
-    if profile is None:
-        raise typer.BadParameter(_unknown(identity, load_profiles()), param_hint="ID")
+    profile = known_profile(identity, param_hint="ID")
     if as_json:
         typer.echo(json.dumps(_record(profile), ensure_ascii=False))
     else:
@@ -88,6 +84,30 @@ def validate(
     typer.echo("1 wearable is fine." if count == 1 else f"{count} wearables are fine.")
 
 
+def known_profile(identity: str, *, param_hint: str) -> Profile:
+    """The profile of this id.
+
+    Raises:
+        typer.BadParameter: there is none; names those that may have been meant.
+    """
+    from firmware_profiles.profiles import load_profiles
+
+    profile = load_profiles().get(identity.lower())
+    if profile is None:
+        raise typer.BadParameter(_unknown(identity, load_profiles()), param_hint=param_hint)
+    return profile
+
+
+def by_words(text: str, known: Iterable[Profile]) -> list[Profile]:
+    """Those whose id, maker and model together hold every word of a text."""
+    words = text.casefold().replace("-", " ").split()
+    return [
+        profile
+        for profile in known
+        if words and all(word in f"{profile.id} {profile.maker} {profile.model}".casefold() for word in words)
+    ]
+
+
 def will_give(*, rr: str, sensing: str, heart_rate_service: str = "unknown") -> str:
     """What a wearable will probably give, in plain words."""
     if heart_rate_service == "no":
@@ -117,13 +137,8 @@ def _unknown(identity: str, known: Mapping[str, Profile]) -> str:
 
     from watchlink.texts import shown
 
-    words = identity.lower().replace("-", " ").split()
-    by_words = [
-        profile.id
-        for profile in known.values()
-        if words and all(word in f"{profile.id} {profile.maker} {profile.model}".lower() for word in words)
-    ]
-    close = list(dict.fromkeys((*by_words, *get_close_matches(identity.lower(), known, n=5, cutoff=0.5))))[:5]
+    named = [profile.id for profile in by_words(identity, known.values())]
+    close = list(dict.fromkeys((*named, *get_close_matches(identity.lower(), known, n=5, cutoff=0.5))))[:5]
     hint = f"Did you mean {', '.join(close)}?" if close else "`watchlink profiles list` names them all."
     return f"no wearable is known as {shown(identity)!r}. {hint}"
 

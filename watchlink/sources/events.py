@@ -1,17 +1,17 @@
-"""People as a source: marks typed as words, one a line, while the session runs."""
+"""People as a source: marks typed as words, one a line, while the session runs; and orders about a person's link."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
 from watchlink.clock import Clock
 from watchlink.errors import SessionFileError
 from watchlink.packets import Packet
-from watchlink.session import parse_mark
+from watchlink.session import parse_mark, parse_person
 
 
 class TypedMarks:
@@ -21,9 +21,26 @@ class TypedMarks:
         read that never returns must not keep the program from ending.
     """
 
-    def __init__(self, lines: TextIO, *, clock: Clock, people: Sequence[str], complain: Callable[[str], None]) -> None:
-        """Read from `lines`; what cannot be understood goes to `complain` as a sentence."""
+    def __init__(
+        self,
+        lines: TextIO,
+        *,
+        clock: Clock,
+        people: Sequence[str],
+        complain: Callable[[str], None],
+        orders: Mapping[str, Callable[[str], None]] | None = None,
+    ) -> None:
+        """Nothing is read before the source is opened.
+
+        Args:
+            lines: what people type.
+            clock: the session's.
+            people: their aliases.
+            complain: is given what cannot be understood, as a sentence.
+            orders: first words of lines that are no marks but are to be done with the person named after them.
+        """
         self._lines = lines
+        self._orders = orders or {}
         self._clock = clock
         self._people = people
         self._complain = complain
@@ -46,7 +63,11 @@ class TypedMarks:
     async def __aiter__(self) -> AsyncIterator[Packet]:
         """Events, until the stream ends."""
         while (line := await self._queue.get()) is not None:
+            verb, _, name = line.strip().partition(" ")
             try:
+                if verb in self._orders:
+                    self._orders[verb](parse_person(name, self._people))
+                    continue
                 event = parse_mark(line, at_us=self._clock.now_us(), people=self._people)
             except SessionFileError as error:
                 self._complain(str(error))

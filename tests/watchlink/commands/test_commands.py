@@ -29,14 +29,16 @@ import watchlink
 from dsp import BeatLabel, HrvMetrics, Spike, SpikeEnding, SpikeStart
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
+from firmware_profiles.profiles import GENERIC_ID, load_profiles
 from watchlink.archive import Archive, SessionState, StoredSession
 from watchlink.captures import jsonl
 from watchlink.clock import VirtualClock
 from watchlink.commands import main
 from watchlink.commands.exits import exit_code
+from watchlink.commands.nearby import Nearby
 from watchlink.commands.output import JsonSink, PlainSink, ScreenSink
 from watchlink.commands.running import make_sink
-from watchlink.commands.scan import _print_table
+from watchlink.commands.scan import print_nearby
 from watchlink.errors import (
     ArchiveError,
     CaptureError,
@@ -83,6 +85,12 @@ _VERBS: tuple[tuple[str, ...], ...] = (
     ("demo",),
     ("doctor",),
     ("scan",),
+    ("pair",),
+    ("devices",),
+    ("devices", "list"),
+    ("devices", "test"),
+    ("devices", "rename"),
+    ("devices", "forget"),
     ("live",),
     ("replay",),
     ("sessions",),
@@ -569,7 +577,7 @@ _STEERING = "Polar\x1b[2J\x1b]0;x\x07\x9b2J\rH10\nfake"
 
 
 def test_a_name_from_the_air_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    _print_table([{"name": _STEERING, "wearable": None, "rr": "unknown", "sensing": "unknown", "rssi_dbm": -60}])
+    print_nearby([Nearby(name=_STEERING, profile=load_profiles()[GENERIC_ID], signal_dbm=-60)])
     printed = capsys.readouterr().out
     assert "Polar" in printed
     assert not set("\x1b\x07\x9b\r") & set(printed)

@@ -28,6 +28,7 @@ def wearable(name: str, *, speaks: bool = True) -> VirtualWearable:
             yield Emission(at_us=second * 1_000_000, payload=bytes([0x00, 60 + second % 40]))
 
     return VirtualWearable(
+        serial=name,
         name=name,
         manufacturer="Maker",
         model="Model",

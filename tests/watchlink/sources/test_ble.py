@@ -272,8 +272,8 @@ def test_what_is_given_up_by_hand_is_left_alone_until_it_is_taken_up() -> None:
             worn = await wearers(clock, air.radio, enough=2)
             async with BleSource(worn, clock=clock, radios=[air.radio]) as source:
                 await clock.sleep_until_us(10 * SECOND_US)
-                await source.give_up("person 0")
-                await source.give_up("person 0")
+                source.give_up("person 0")
+                source.give_up("person 0")
                 await clock.sleep_until_us(40 * SECOND_US)
                 found = await scan(clock=clock, seconds=2, enough=1, radio=air.radio)
                 assert [one.name for one in found] == [NAMES[0]]  # it is free again

@@ -166,6 +166,23 @@ def test_a_short_stall_is_healed_without_losing_the_link() -> None:
     assert states[-3:] == [LinkState.STREAMING, LinkState.STALLED, LinkState.STREAMING]
 
 
+def test_a_link_that_is_silent_and_does_not_answer_is_made_anew_without_asking_for_more() -> None:
+    def fall_silent(air: VirtualAir) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(30, lambda: (air.stall(TROUBLED), air.mute(TROUBLED)))
+        loop.call_later(42, lambda: (air.resume(TROUBLED), air.unmute(TROUBLED)))
+
+    session = Session(trio(), until_us=90 * SECOND_US, before=fall_silent)
+    stalled, lost = [
+        change for change in session.of(LinkChange, TROUBLED) if change.state in (LinkState.STALLED, LinkState.LOST)
+    ][:2]
+    assert (stalled.state, lost.state) == (LinkState.STALLED, LinkState.LOST)
+    assert "does not answer" in lost.reason
+    assert lost.at_us - stalled.at_us <= 3 * SECOND_US
+    assert session.states(TROUBLED)[-1] is LinkState.STREAMING
+    assert session.payloads(TROUBLED) == session.sent[TROUBLED]
+
+
 def test_a_stall_is_seen_after_the_profiles_limit() -> None:
     stall = Fault(at_us=30 * SECOND_US, kind=FaultKind.STALL, serial=TROUBLED, for_s=60)
     session = Session(trio(), until_us=2 * MINUTE_US, faults=[stall])

@@ -62,6 +62,24 @@ def test_lines_become_events_in_their_order_and_the_end_of_the_stream_is_the_end
     assert complaints == []
 
 
+def test_an_order_is_carried_out_for_the_person_that_is_meant_and_is_no_mark(clock: VirtualClock) -> None:
+    done: list[str] = []
+    complaints: list[str] = []
+    lines = io.StringIO("release 2\nrelease\nrelease Robin\nrelease Heron Otter\nreleased\nrelease heron\n")
+
+    async def read() -> list[Packet]:
+        source = TypedMarks(
+            lines, clock=clock, people=_PEOPLE, complain=complaints.append, orders={"release": done.append}
+        )
+        async with source:
+            return [packet async for packet in source]
+
+    assert clock.run(read()) == [_mark("released")]
+    assert done == ["Otter", "Heron"]
+    assert len(complaints) == 3
+    assert all("Nobody here is called" in complaint for complaint in complaints)
+
+
 def test_what_cannot_be_understood_is_answered_with_a_sentence_and_the_next_line_counts(clock: VirtualClock) -> None:
     events, complaints = _read(io.StringIO("escalation 3\nescalation 2\nblock lunch\n"), clock)
     assert events == [_mark("escalation", "Otter")]

@@ -6,7 +6,7 @@ connection, once), `supervisor` (the next one, when and how often), `source` (ev
 """
 
 from watchlink.sources.ble.radio import Radio, system_radios
-from watchlink.sources.ble.scanner import Found, scan
+from watchlink.sources.ble.scanner import ConnectedHere, Found, connected_here, scan
 from watchlink.sources.ble.source import BleSource, Wearer
 
-__all__ = ["BleSource", "Found", "Radio", "Wearer", "scan", "system_radios"]
+__all__ = ["BleSource", "ConnectedHere", "Found", "Radio", "Wearer", "connected_here", "scan", "system_radios"]

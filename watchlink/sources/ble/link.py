@@ -17,6 +17,7 @@ from bleak import BleakClient
 from bleak.args.bluez import BlueZClientArgs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
+from bleak.exc import BleakGATTProtocolError
 
 from firmware_profiles import gatt
 from watchlink.clock import Clock
@@ -64,6 +65,7 @@ class Link:
         self._clock = clock
         self._arrive = arrive
         self._guard = DuplicateGuard()
+        self._mute = False
         bluez: BlueZClientArgs = {} if radio.adapter is None else {"adapter": radio.adapter}
         self._client = BleakClient(
             device,
@@ -102,9 +104,15 @@ class Link:
     async def resubscribe(self) -> None:
         """Ask for the heart rate once more on a link that has fallen silent.
 
+        Only where the wearable answers something else: on a mute link, BlueZ 5.66 does not survive to be asked to stop
+        and to start again (it fails an assertion in `disable_ccc_callback`), and takes everybody's links with it.
+
         Raises:
-            LinkError: the link does not answer either.
+            LinkError: the link does not answer.
         """
+        if not await self._answers():
+            self._mute = True
+            raise LinkError("it fell silent and does not answer any more", fault=LinkFault.UNREACHABLE)
         with contextlib.suppress(LinkError):  # what is not subscribed need not be given back
             await within(SUBSCRIBE_S, self._client.stop_notify(_MEASUREMENT))
         await self.subscribe()
@@ -123,12 +131,25 @@ class Link:
         Some wearables keep a connection blocked without it, and a dead client that was never disconnected makes the
         system deliver every notification of the next one twice.
         """
-        if self._client.is_connected:
+        if self._client.is_connected and not self._mute:
             with contextlib.suppress(LinkError):
                 await within(SUBSCRIBE_S, self._client.stop_notify(_MEASUREMENT))
         with contextlib.suppress(LinkError):
             await within(DISCONNECT_S, self._client.disconnect())
         self.over.set()
+
+    async def _answers(self) -> bool:
+        """Whether the wearable answers a question beside the heart rate; an answer may be a refusal."""
+        services = self._client.services if self._client.is_connected else ()
+        served = {characteristic.uuid for service in services for characteristic in service.characteristics}
+        uuid = next((uuid for uuid in _UUIDS.values() if uuid in served), None)
+        if uuid is None:
+            return False
+        try:
+            await within(READ_S, self._client.read_gatt_char(uuid))
+        except LinkError as error:
+            return isinstance(error.__cause__, BleakGATTProtocolError)
+        return True
 
     async def _start_notify(self) -> None:
         await within(SUBSCRIBE_S, self._client.start_notify(_MEASUREMENT, self._on_notification))

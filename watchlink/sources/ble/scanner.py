@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bleak import BleakScanner
-from bleak.args.bluez import BlueZScannerArgs
+from bleak.args.bluez import BlueZAdapterArgs, BlueZScannerArgs
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
@@ -22,7 +22,7 @@ from firmware_profiles import gatt
 from firmware_profiles.profiles import GENERIC_ID, profile_for_name
 from watchlink.clock import Clock
 from watchlink.errors import LinkError, LinkFault
-from watchlink.sources.ble.radio import DISCONNECT_S, START_S, Radio, within
+from watchlink.sources.ble.radio import DISCONNECT_S, READ_S, START_S, Radio, within
 
 _LOOK_US: Final = 100_000
 _HEART_RATE: Final = gatt.uuid_of(gatt.HEART_RATE_SERVICE)
@@ -123,3 +123,41 @@ async def scan(
                 break
             await clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
     return sorted(latest.values(), key=lambda found: (found.name, found.device.address))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectedHere:
+    """A heart-rate wearable that a program on this computer is connected with; it advertises to nobody else.
+
+    Attributes:
+        name: empty if the system knows none.
+        address: never printed, logged or stored.
+    """
+
+    name: str
+    address: str = field(repr=False)
+
+
+async def connected_here(radio: Radio | None = None) -> list[ConnectedHere]:
+    """The heart-rate wearables that this computer is connected with; none where the system cannot tell."""
+    radio = radio or Radio()
+    if radio.scanner_backend is not None:  # not the system's Bluetooth
+        return []
+    try:
+        from bleak import BleakAdapter  # since Bleak 3.1
+    except ImportError:
+        return []
+
+    async def ask() -> list[BLEDevice]:
+        bluez: BlueZAdapterArgs = {} if radio.adapter is None else {"adapter": radio.adapter}
+        adapter = await BleakAdapter.get(bluez=bluez)
+        return await adapter.get_connected_devices([_HEART_RATE])
+
+    try:
+        devices = await within(READ_S, ask())
+    except LinkError:
+        return []
+    return sorted(
+        (ConnectedHere(name=device.name or "", address=device.address) for device in devices),
+        key=lambda here: (here.name, here.address),
+    )

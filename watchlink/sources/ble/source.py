@@ -99,25 +99,30 @@ class BleSource:
             if keeper.known.identity is not None
         }
 
-    async def give_up(self, person: str) -> None:
-        """Try no more for this person's wearable, and disconnect it.
+    def give_up(self, person: str) -> None:
+        """Try no more for this person's wearable, and disconnect it; that it is given up is said once it is.
 
         Raises:
             KeyError: nobody is called so.
         """
         keeper, task = self._keepers[person], self._tasks[person]
-        if task.cancel():
-            await asyncio.wait({task})
-            keeper.say(LinkState.GIVEN_UP)
+        if not task.done() and not task.cancelling():
+            task.cancel()
+            task.add_done_callback(lambda _task: keeper.say(LinkState.GIVEN_UP))
 
     def take_up(self, person: str) -> None:
-        """Try again after `give_up`.
+        """Try again after `give_up`, as soon as the wearable was let go.
 
         Raises:
             KeyError: nobody is called so.
         """
-        if self._tasks[person].done():
-            self._tasks[person] = self._start(self._keepers[person].keep())
+        keeper, given_up = self._keepers[person], self._tasks[person]
+        if given_up.done() or given_up.cancelling():
+            self._tasks[person] = self._start(self._again(keeper, given_up))
+
+    async def _again(self, keeper: Keeper, given_up: asyncio.Task[None]) -> None:
+        await asyncio.wait({given_up})
+        await keeper.keep()
 
     async def __aenter__(self) -> Self:
         """Seat everybody and begin to seek: the first packets flow while the last still connect."""

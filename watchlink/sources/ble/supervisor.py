@@ -258,7 +258,7 @@ class Keeper:
             if asked_at_notification == link.notifications:
                 return "it stayed silent although connected"
             asked_at_notification = link.notifications
-            self.say(LinkState.STALLED, f"no data for {limit_us / _US_PER_S:g} s; asking for it again")
+            self.say(LinkState.STALLED, f"no data for {limit_us / _US_PER_S:g} s")
             try:
                 await link.resubscribe()
             except LinkError as error:
