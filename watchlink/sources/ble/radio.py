@@ -23,6 +23,7 @@ from bleak.exc import (
     BleakCharacteristicNotFoundError,
     BleakDBusError,
     BleakDeviceNotFoundError,
+    BleakError,
     BleakGATTProtocolError,
     BleakGATTProtocolErrorCode,
 )
@@ -95,11 +96,20 @@ async def within(seconds: float, operation: Awaitable[T], *, late: LinkFault = L
         raise _in_plain_words(error, late=late) from error
 
 
+def not_paired() -> LinkError:
+    """What to say of a wearable that wants to be paired where that did not come about, whatever the system called it."""
+    return _of(LinkFault.NOT_PAIRED, _WORDS[LinkFault.NOT_PAIRED])
+
+
 def _in_plain_words(error: Exception, *, late: LinkFault) -> LinkError:
     fault = _fault_of(error, late=late)
     words = _WORDS[fault]
     if fault is LinkFault.OTHER:
         words = f"{words} ({type(error).__name__}: {_ADDRESS.sub('…', str(error))})."
+    return _of(fault, words)
+
+
+def _of(fault: LinkFault, words: str) -> LinkError:
     return LinkError(" ".join(filter(None, (words, _ADVICE.get((fault, sys.platform))))), fault=fault)
 
 
@@ -113,7 +123,7 @@ def _fault_of(error: Exception, *, late: LinkFault) -> LinkFault:
             return LinkFault.NO_HEART_RATE
         case BleakGATTProtocolError() if error.code in _WANTS_PAIRING:
             return LinkFault.NOT_PAIRED
-        case BleakDBusError() if "Not paired" in str(error):  # BlueZ has one word for all three codes
+        case BleakError() if _SAYS_NOT_PAIRED.search(str(error)):
             return LinkFault.NOT_PAIRED
         case BleakDBusError() if "connection-limit" in str(error):
             return LinkFault.NO_SLOT
@@ -146,6 +156,11 @@ _WANTS_PAIRING: Final = frozenset(
     }
 )
 
+# How Bleak passes the same on where it has no code for it: from BlueZ, from Windows, from macOS.
+_SAYS_NOT_PAIRED: Final = re.compile(
+    r"Not paired|Could not start notify on \w+: Access Denied|CBATTErrorDomain Code=(?:5|12|15)\b"
+)
+
 # Last word of a D-Bus error's name.
 _DBUS: Final[Mapping[str, LinkFault]] = {
     "ServiceUnknown": LinkFault.NO_SERVICE,
@@ -168,8 +183,8 @@ _WORDS: Final[Mapping[LinkFault, str]] = {
     LinkFault.NO_SLOT: "The Bluetooth adapter takes no more connections at once; plug in a second adapter.",
     LinkFault.NO_HEART_RATE: "The wearable offers no heart rate; switch its heart-rate broadcast on.",
     LinkFault.NOT_PAIRED: (
-        "The wearable wants to be paired first: confirm it on the wearable's screen, or pair it in the system's"
-        " Bluetooth settings; if it is paired already, remove it there and pair it anew."
+        "The wearable wants to be paired first: confirm it on the wearable's screen. If the system has it as paired"
+        " already, remove it there first."
     ),
     LinkFault.OTHER: "Bluetooth failed",
 }
@@ -193,4 +208,8 @@ _ADVICE: Final[Mapping[tuple[LinkFault, str], str]] = {
         "Answer the question whether this terminal may use Bluetooth, or switch Bluetooth off and on."
     ),
     (LinkFault.NO_SERVICE, "win32"): "Switch Bluetooth off and on in Settings > Bluetooth & devices.",
+    # BlueZ asks an agent, and fails where there is none: a desktop's Bluetooth settings are one, and so is bluetoothctl.
+    (LinkFault.NOT_PAIRED, "linux"): "If nothing asks, leave `bluetoothctl` open in another terminal meanwhile.",
+    (LinkFault.NOT_PAIRED, "darwin"): "Answer the question that macOS asks; it lists it in System Settings > Bluetooth.",
+    (LinkFault.NOT_PAIRED, "win32"): "If nothing asks, pair it in Settings > Bluetooth & devices > Add device.",
 }

@@ -116,6 +116,15 @@ class Battery(Enum):
     """Ten seconds late."""
 
 
+class Pairing(Enum):
+    """What happens when a wearable is asked to pair."""
+
+    AGREES = auto()
+    REFUSES = auto()
+    WAITS = auto()
+    """For somebody to confirm it on its screen, where nobody looks."""
+
+
 class VirtualAir:
     """Wearables on the air, from entering the context until leaving it.
 
@@ -310,14 +319,15 @@ class VirtualAir:
 
     def refuse_pairing(self, serial: str) -> None:
         """Agree to no pairing; who is paired already is not affected."""
-        sensor = self._sensors[serial]
-        sensor.pairs = False
-        if sensor.needs_bond and not sensor.pairings:
-            self._block(serial, "not paired")
+        self._withhold_pairing(serial, Pairing.REFUSES)
+
+    def ignore_pairing(self, serial: str) -> None:
+        """Let nobody look at the wearable's question whether to pair; who is paired already is not affected."""
+        self._withhold_pairing(serial, Pairing.WAITS)
 
     def accept_pairing(self, serial: str) -> None:
-        """End `refuse_pairing`."""
-        self._sensors[serial].pairs = True
+        """End `refuse_pairing` or `ignore_pairing`; what was asked meanwhile stays unanswered."""
+        self._sensors[serial].pairing = Pairing.AGREES
         self._unblock(serial, "not paired")
 
     def pairings(self, serial: str) -> int:
@@ -407,6 +417,12 @@ class VirtualAir:
                 self._block(serial, "no adapter")
             elif sensor.controller.random_address in linked:
                 self._renew(serial)
+
+    def _withhold_pairing(self, serial: str, how: Pairing) -> None:
+        sensor = self._sensors[serial]
+        sensor.pairing = how
+        if sensor.needs_bond and not sensor.pairings:
+            self._block(serial, "not paired")
 
     def _block(self, serial: str, why: str) -> None:
         self._reach[serial].block(why, self._clock.now_us())
@@ -519,7 +535,7 @@ class _Sensor:
         self.doubled = False
         self.garbled = False
         self.battery_answer = Battery.ANSWERS
-        self.pairs = True
+        self.pairing = Pairing.AGREES
         self.pairings = 0
         self.needs_bond = wearable.needs_bond
         self._energy_kj = 0
@@ -737,7 +753,9 @@ class _Wrist(PairingDelegate):
         self._sensor = sensor
 
     async def accept(self) -> bool:
-        return self._sensor.pairs
+        if self._sensor.pairing is Pairing.WAITS:
+            await asyncio.Event().wait()  # until the link is over
+        return self._sensor.pairing is Pairing.AGREES
 
 
 def _services(
