@@ -20,7 +20,9 @@ from watchlink.sources.ble.radio import PAIR_S, not_paired, within
 from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
 
 SECOND_US = 1_000_000
-ON_MACOS = 'Failed to update the notification status for characteristic 21: Error Domain=CBATTErrorDomain Code={code} "…"'
+ON_MACOS = (
+    'Failed to update the notification status for characteristic 21: Error Domain=CBATTErrorDomain Code={code} ""'
+)
 WEARABLE = VirtualWearable(
     serial="S1",
     name="Watch 0001",
@@ -91,7 +93,7 @@ def client_whose_adapter_goes(air: VirtualAir) -> type[Any]:
     backend: Any = air.radio.client_backend
 
     class Client(backend):
-        async def pair(self, *arguments: Any, **others: Any) -> None:
+        async def pair(self, *_arguments: Any, **_others: Any) -> None:
             air.switch_adapter_off()
             self.central.check()
 

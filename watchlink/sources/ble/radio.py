@@ -97,7 +97,7 @@ async def within(seconds: float, operation: Awaitable[T], *, late: LinkFault = L
 
 
 def not_paired() -> LinkError:
-    """What to say of a wearable that wants to be paired where that did not come about, whatever the system called it."""
+    """What to say of a wearable that could not be paired, whatever the system called it."""
     return _of(LinkFault.NOT_PAIRED, _WORDS[LinkFault.NOT_PAIRED])
 
 
@@ -208,8 +208,8 @@ _ADVICE: Final[Mapping[tuple[LinkFault, str], str]] = {
         "Answer the question whether this terminal may use Bluetooth, or switch Bluetooth off and on."
     ),
     (LinkFault.NO_SERVICE, "win32"): "Switch Bluetooth off and on in Settings > Bluetooth & devices.",
-    # BlueZ asks an agent, and fails where there is none: a desktop's Bluetooth settings are one, and so is bluetoothctl.
+    # BlueZ asks an agent, and fails where there is none: a desktop's Bluetooth settings are one, and bluetoothctl is.
     (LinkFault.NOT_PAIRED, "linux"): "If nothing asks, leave `bluetoothctl` open in another terminal meanwhile.",
-    (LinkFault.NOT_PAIRED, "darwin"): "Answer the question that macOS asks; it lists it in System Settings > Bluetooth.",
+    (LinkFault.NOT_PAIRED, "darwin"): "Answer what macOS asks; what is paired stands in System Settings > Bluetooth.",
     (LinkFault.NOT_PAIRED, "win32"): "If nothing asks, pair it in Settings > Bluetooth & devices > Add device.",
 }

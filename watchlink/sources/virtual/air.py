@@ -71,7 +71,8 @@ class VirtualWearable:
         advertises_service: whether the advertisement names the Heart Rate Service.
         manufacturer_data: company identifier and data that are advertised.
         battery_falls_pct_per_h: how fast the battery empties.
-        counts_energy: whether it has a control point, which resets the energy expended in its (well-formed) emissions.
+        counts_energy: whether it has a control point, which resets the energy expended in its (well-formed) emissions;
+            as long as nobody does, they are sent as they are.
         needs_bond: whether it sends its heart rate only to those whom it is paired with.
     """
 
@@ -679,7 +680,8 @@ class _Sensor:
         if measurement.energy_expended_kj is None:
             return payload
         self._energy_kj = measurement.energy_expended_kj
-        return encode(replace(measurement, energy_expended_kj=self._energy_kj - self._energy_at_reset_kj))
+        since_reset_kj = max(0, self._energy_kj - self._energy_at_reset_kj)
+        return encode(replace(measurement, energy_expended_kj=since_reset_kj))
 
     def _on_disconnection(self, _reason: int) -> None:
         self._wedged = None
