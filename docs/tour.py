@@ -27,7 +27,11 @@ _OWN = ((re.compile(r"Linux \S+"), "Linux"), (re.compile(r"\d+ GB free"), "plent
 
 # A title, a command, and what is typed once what stands before it has been printed.
 _STEPS: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = (
-    ("Is this computer ready? (Without Bluetooth, on virtual wearables.)", "watchlink doctor --virtual 3 --archive sessions.sqlite3", ()),
+    (
+        "Is this computer ready? (Without Bluetooth, on virtual wearables.)",
+        "watchlink doctor --virtual 3 --archive sessions.sqlite3",
+        (),
+    ),
     ("What is near?", "watchlink scan --virtual 4 --seconds 3 --plain", ()),
     (
         "Pairing a strap",
@@ -84,8 +88,9 @@ def _typed(command: str, answers: Sequence[tuple[str, str]], folder: Path) -> st
 def main() -> None:
     parts = [
         "# A first quarter of an hour\n\n"
-        "Recorded by `python docs/tour.py`: each command typed into a real terminal of 80 columns, and what it answered. The\n"
-        "wearables are virtual (`--virtual`), so that you can do the same without a watch; leave the option out and it is yours.\n"
+        "Recorded by `python docs/tour.py`: each command typed into a real terminal of 80 columns, and what it answered.\n"
+        "The wearables are virtual (`--virtual`), so that you can do the same without a watch; leave the option out, and\n"
+        "it is your own.\n"
     ]
     with tempfile.TemporaryDirectory() as folder:
         for title, command, answers in _STEPS:

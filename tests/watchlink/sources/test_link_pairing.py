@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +16,13 @@ from watchlink.errors import LinkError, LinkFault
 from watchlink.packets import Discarded, Notification
 from watchlink.sources.ble import scan
 from watchlink.sources.ble.link import Link
-from watchlink.sources.ble.radio import PAIR_S, within
+from watchlink.sources.ble.radio import PAIR_S, not_paired, within
 from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
 
 SECOND_US = 1_000_000
+ON_MACOS = (
+    'Failed to update the notification status for characteristic 21: Error Domain=CBATTErrorDomain Code={code} ""'
+)
 WEARABLE = VirtualWearable(
     serial="S1",
     name="Watch 0001",
@@ -33,13 +37,30 @@ WEARABLE = VirtualWearable(
 
 
 def client_that_asks_its_user(air: VirtualAir, *, agrees: bool) -> type[Any]:
-    """As on macOS: nobody can ask it to pair, and it may have done so by itself."""
+    """As on macOS: nobody can ask it to pair, it may do so by itself, and it keeps a subscription that was refused."""
     backend: Any = air.radio.client_backend
 
     class Client(backend):
-        async def pair(self, *arguments: Any, **others: Any) -> None:
-            if agrees:
-                await super().pair(*arguments, **others)
+        kept = False
+
+        async def start_notify(self, *arguments: Any, **others: Any) -> None:
+            if self.kept:
+                raise ValueError("Characteristic notifications already started")
+            self.kept = True
+            try:
+                await super().start_notify(*arguments, **others)
+            except BleakGATTProtocolError as error:
+                if agrees:
+                    await super().pair()
+                raise BleakError(ON_MACOS.format(code=error.code.value)) from error
+
+        async def stop_notify(self, *arguments: Any, **others: Any) -> None:
+            if not self.kept:
+                raise ValueError("Characteristic notification never started")
+            await super().stop_notify(*arguments, **others)
+            self.kept = False
+
+        async def pair(self, *_arguments: Any, **_others: Any) -> None:
             raise NotImplementedError
 
     return Client
@@ -67,6 +88,18 @@ def client_that_fails(air: VirtualAir) -> type[Any]:
     return Client
 
 
+def client_whose_adapter_goes(air: VirtualAir) -> type[Any]:
+    """It is switched off while the question stands."""
+    backend: Any = air.radio.client_backend
+
+    class Client(backend):
+        async def pair(self, *_arguments: Any, **_others: Any) -> None:
+            air.switch_adapter_off()
+            self.central.check()
+
+    return Client
+
+
 def subscribed(make_client: Any, **others: Any) -> tuple[list[Notification | Discarded], LinkError | None, float]:
     """What came in ten seconds on a link through such a client; why it could not be asked for; how long that took."""
     clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
@@ -79,10 +112,13 @@ def subscribed(make_client: Any, **others: Any) -> tuple[list[Notification | Dis
             link = Link(found.device, wearable="w", generation=1, clock=clock, radio=radio, arrive=arrived.append)
             await link.connect()
             since_us, error = clock.now_us(), None
-            try:
+            with pytest.raises(LinkError) as refused:
                 await link.subscribe()
-            except LinkError as refusal:
-                error = refusal
+            assert refused.value.fault is LinkFault.NOT_PAIRED
+            try:
+                await link.pair()
+            except LinkError as failure:
+                error = failure
             took_s = (clock.now_us() - since_us) / SECOND_US
             await clock.sleep_until_us(clock.now_us() + 10 * SECOND_US)
             await link.close()
@@ -116,6 +152,18 @@ def test_where_pairing_fails_the_reason_is_that_it_is_wanted(
     assert waited_s == pytest.approx(took_s, abs=0.1)
 
 
+def test_what_ends_pairing_for_a_reason_of_its_own_is_said_as_it_is() -> None:
+    _, error, _ = subscribed(client_whose_adapter_goes)
+    assert error is not None
+    assert error.fault is LinkFault.POWERED_OFF
+
+
+@pytest.mark.parametrize(("platform", "said"), [("linux", "bluetoothctl"), ("darwin", "macOS"), ("win32", "Settings")])
+def test_each_system_has_its_own_advice(platform: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert said in str(not_paired())
+
+
 @pytest.mark.parametrize(
     ("raised", "fault"),
     [
@@ -123,6 +171,13 @@ def test_where_pairing_fails_the_reason_is_that_it_is_wanted(
         (BleakGATTProtocolError(0x0C), LinkFault.NOT_PAIRED),
         (BleakGATTProtocolError(0x0F), LinkFault.NOT_PAIRED),
         (BleakDBusError("org.bluez.Error.NotPermitted", ["Not paired"]), LinkFault.NOT_PAIRED),
+        (BleakError(ON_MACOS.format(code=5)), LinkFault.NOT_PAIRED),
+        (BleakError(ON_MACOS.format(code=12)), LinkFault.NOT_PAIRED),
+        (BleakError(ON_MACOS.format(code=15)), LinkFault.NOT_PAIRED),
+        (BleakError(ON_MACOS.format(code=10)), LinkFault.OTHER),
+        (BleakError(ON_MACOS.format(code=128)), LinkFault.OTHER),
+        (BleakError("Could not start notify on 0010: Access Denied"), LinkFault.NOT_PAIRED),
+        (BleakError("Could not get GATT services: Access Denied"), LinkFault.OTHER),
         (BleakDBusError("org.bluez.Error.NotPermitted", ["Operation is not permitted"]), LinkFault.NO_PERMISSION),
         (BleakGATTProtocolError(0x0E), LinkFault.FAILED),
         (BleakGATTProtocolError(0x02), LinkFault.OTHER),

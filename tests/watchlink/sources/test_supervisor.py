@@ -297,6 +297,25 @@ def test_a_wearable_that_refuses_to_be_paired_is_said_so_and_tried_on_without_hu
         assert len(session.payloads(one)) > 160
 
 
+def test_a_wearable_that_waits_for_somebody_to_confirm_keeps_nobody_else_waiting() -> None:
+    lost = [Fault(at_us=at_s * SECOND_US, kind=FaultKind.LINK_LOSS, serial="S1") for at_s in range(20, 170, 15)]
+    session = Session(
+        needing_a_bond(TROUBLED),
+        until_us=3 * MINUTE_US,
+        faults=lost,
+        before=lambda air: air.ignore_pairing(TROUBLED),
+    )
+    for fault in lost:
+        assert session.first_us("S1", after_us=fault.at_us) - fault.at_us <= 10 * SECOND_US
+    for one in OTHERS:
+        assert session.payloads(one) == session.sent[one]
+    assert LinkState.LOST not in session.states("S3")
+    asked = [change.at_us for change in session.of(LinkChange, TROUBLED) if "confirm" in change.reason]
+    assert len(asked) > 6  # said when it is asked, and again when nobody has answered
+    assert not session.payloads(TROUBLED)
+    assert session.pairings[TROUBLED] == 0
+
+
 def test_a_wearable_whose_pairing_is_confirmed_late_streams_from_then_on() -> None:
     def confirmed_later(air: VirtualAir) -> None:
         air.refuse_pairing(TROUBLED)

@@ -17,14 +17,14 @@ from bleak import BleakClient
 from bleak.args.bluez import BlueZClientArgs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
-from bleak.exc import BleakGATTProtocolError
+from bleak.exc import BleakError, BleakGATTProtocolError
 
 from firmware_profiles import gatt
 from watchlink.clock import Clock
 from watchlink.duplicates import DuplicateGuard
 from watchlink.errors import LinkError, LinkFault
 from watchlink.packets import Attribute, Discarded, DiscardReason, Notification
-from watchlink.sources.ble.radio import CONNECT_S, DISCONNECT_S, PAIR_S, READ_S, SUBSCRIBE_S, Radio, within
+from watchlink.sources.ble.radio import CONNECT_S, DISCONNECT_S, PAIR_S, READ_S, SUBSCRIBE_S, Radio, not_paired, within
 
 _MEASUREMENT: Final = gatt.uuid_of(gatt.HEART_RATE_MEASUREMENT)
 
@@ -85,21 +85,25 @@ class Link:
         await within(CONNECT_S, self._client.connect())
 
     async def subscribe(self) -> None:
-        """Ask for the heart rate; if the wearable gives it to those only that are paired with it, pair and ask again.
+        """Ask for the heart rate.
 
         Raises:
-            LinkError: the wearable does not give it, or is gone.
+            LinkError: the wearable does not give it, or is gone; with the fault NOT_PAIRED, `pair` may help.
+        """
+        await within(SUBSCRIBE_S, self._client.start_notify(_MEASUREMENT, self._on_notification))
+
+    async def pair(self) -> None:
+        """Pair with a wearable that gave no heart rate for want of it, and ask once more; somebody may have to confirm.
+
+        Raises:
+            LinkError: it did not come about.
         """
         try:
-            await self._start_notify()
-        except LinkError as refusal:
-            if refusal.fault is not LinkFault.NOT_PAIRED:
-                raise
-            try:
-                await within(PAIR_S, self._pair(), late=LinkFault.NOT_PAIRED)
-            except LinkError as failure:
-                raise refusal from failure
-            await self._start_notify()
+            await within(PAIR_S, self._pair_and_subscribe(), late=LinkFault.NOT_PAIRED)
+        except LinkError as failure:
+            if failure.fault is LinkFault.OTHER:  # the systems have many words for it
+                raise not_paired() from failure
+            raise
 
     async def resubscribe(self) -> None:
         """Ask for the heart rate once more on a link that has fallen silent.
@@ -151,12 +155,13 @@ class Link:
             return isinstance(error.__cause__, BleakGATTProtocolError)
         return True
 
-    async def _start_notify(self) -> None:
-        await within(SUBSCRIBE_S, self._client.start_notify(_MEASUREMENT, self._on_notification))
-
-    async def _pair(self) -> None:
-        with contextlib.suppress(NotImplementedError):  # macOS asks its user by itself
+    async def _pair_and_subscribe(self) -> None:
+        try:
             await self._client.pair()
+        except NotImplementedError:  # macOS asks its user by itself, on being asked for the heart rate
+            with contextlib.suppress(BleakError, ValueError):  # Bleak 3.1 keeps there what it was refused
+                await self._client.stop_notify(_MEASUREMENT)
+        await self._client.start_notify(_MEASUREMENT, self._on_notification)
 
     async def _read(self, uuid: str) -> bytes | None:
         try:

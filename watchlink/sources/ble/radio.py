@@ -23,6 +23,7 @@ from bleak.exc import (
     BleakCharacteristicNotFoundError,
     BleakDBusError,
     BleakDeviceNotFoundError,
+    BleakError,
     BleakGATTProtocolError,
     BleakGATTProtocolErrorCode,
 )
@@ -95,11 +96,20 @@ async def within(seconds: float, operation: Awaitable[T], *, late: LinkFault = L
         raise _in_plain_words(error, late=late) from error
 
 
+def not_paired() -> LinkError:
+    """What to say of a wearable that could not be paired, whatever the system called it."""
+    return _of(LinkFault.NOT_PAIRED, _WORDS[LinkFault.NOT_PAIRED])
+
+
 def _in_plain_words(error: Exception, *, late: LinkFault) -> LinkError:
     fault = _fault_of(error, late=late)
     words = _WORDS[fault]
     if fault is LinkFault.OTHER:
         words = f"{words} ({type(error).__name__}: {_ADDRESS.sub('…', str(error))})."
+    return _of(fault, words)
+
+
+def _of(fault: LinkFault, words: str) -> LinkError:
     return LinkError(" ".join(filter(None, (words, _ADVICE.get((fault, sys.platform))))), fault=fault)
 
 
@@ -115,7 +125,7 @@ def _fault_of(error: Exception, *, late: LinkFault) -> LinkFault:
             return LinkFault.NOT_PAIRED
         case BleakGATTProtocolError() if error.code == BleakGATTProtocolErrorCode.UNLIKELY_ERROR:
             return LinkFault.FAILED  # so BlueZ says it of a link that ends under a question, as by a refused pairing
-        case BleakDBusError() if "Not paired" in str(error):  # BlueZ has one word for all three codes
+        case BleakError() if _SAYS_NOT_PAIRED.search(str(error)):
             return LinkFault.NOT_PAIRED
         case BleakDBusError() if "connection-limit" in str(error):
             return LinkFault.NO_SLOT
@@ -148,6 +158,11 @@ _WANTS_PAIRING: Final = frozenset(
     }
 )
 
+# How Bleak passes the same on where it has no code for it: from BlueZ, from Windows, from macOS.
+_SAYS_NOT_PAIRED: Final = re.compile(
+    r"Not paired|Could not start notify on \w+: Access Denied|CBATTErrorDomain Code=(?:5|12|15)\b"
+)
+
 # Last word of a D-Bus error's name.
 _DBUS: Final[Mapping[str, LinkFault]] = {
     "ServiceUnknown": LinkFault.NO_SERVICE,
@@ -170,8 +185,8 @@ _WORDS: Final[Mapping[LinkFault, str]] = {
     LinkFault.NO_SLOT: "The Bluetooth adapter takes no more connections at once; plug in a second adapter.",
     LinkFault.NO_HEART_RATE: "The wearable offers no heart rate; switch its heart-rate broadcast on.",
     LinkFault.NOT_PAIRED: (
-        "The wearable wants to be paired first: confirm it on the wearable's screen, or pair it in the system's"
-        " Bluetooth settings; if it is paired already, remove it there and pair it anew."
+        "The wearable wants to be paired first: confirm it on the wearable's screen. If the system has it as paired"
+        " already, remove it there first."
     ),
     LinkFault.FAILED: (
         "The wearable failed when it was asked for its heart rate. If it does so every time, it may want to be paired"
@@ -194,13 +209,13 @@ _ADVICE: Final[Mapping[tuple[LinkFault, str], str]] = {
         "Allow this terminal in System Settings > Privacy & Security > Bluetooth, then open a new one."
     ),
     (LinkFault.NO_PERMISSION, "win32"): "Allow it in Settings > Privacy & security.",
-    (
-        LinkFault.NOT_PAIRED,
-        "linux",
-    ): "Without a desktop, run `bluetoothctl` beside this: it asks what is to be confirmed.",
     (LinkFault.NO_SERVICE, "linux"): "Install BlueZ if it is missing, then run `sudo systemctl start bluetooth`.",
     (LinkFault.NO_SERVICE, "darwin"): (
         "Answer the question whether this terminal may use Bluetooth, or switch Bluetooth off and on."
     ),
     (LinkFault.NO_SERVICE, "win32"): "Switch Bluetooth off and on in Settings > Bluetooth & devices.",
+    # BlueZ asks an agent, and fails where there is none: a desktop's Bluetooth settings are one, and bluetoothctl is.
+    (LinkFault.NOT_PAIRED, "linux"): "If nothing asks, leave `bluetoothctl` open in another terminal meanwhile.",
+    (LinkFault.NOT_PAIRED, "darwin"): "Answer what macOS asks; what is paired stands in System Settings > Bluetooth.",
+    (LinkFault.NOT_PAIRED, "win32"): "If nothing asks, pair it in Settings > Bluetooth & devices > Add device.",
 }

@@ -164,10 +164,14 @@ class Keeper:
             await self._clock.sleep_until_us(until_us)
 
     async def _connect(self) -> bool:
-        """Wait until the wearable is heard, then connect and subscribe; say whether that came about."""
+        """Wait until the wearable is heard, then connect and subscribe; say whether that came about.
+
+        Pairing is done after the turn: somebody may have to confirm it, and the others shall not wait for that.
+        """
         if not self._trouble:
             self.say(LinkState.SEEKING)
         self._in_doubt = False
+        wants_pairing = False
         adapter = self._adapters[self._adapter]
         async with adapter.turn(self) as found:
             self._generation += 1
@@ -188,9 +192,15 @@ class Keeper:
                 await self._prove(link, found)
                 await link.subscribe()
             except LinkError as error:
-                self.say(LinkState.LOST, str(error))
-                await self._let_go()
-                return False
+                if error.fault is not LinkFault.NOT_PAIRED:
+                    return await self._fail(error)
+                wants_pairing = True
+        if wants_pairing:
+            self.say(LinkState.SUBSCRIBING, "it wants to be paired; confirm it where it asks")
+            try:
+                await link.pair()
+            except LinkError as error:
+                return await self._fail(error)
         if link.over.is_set():
             self.say(LinkState.LOST, BROKE_OFF)
             await self._let_go()
@@ -198,6 +208,11 @@ class Keeper:
         if self._state is not LinkState.STREAMING:
             self.say(LinkState.SUBSCRIBED)
         return True
+
+    async def _fail(self, error: LinkError) -> bool:
+        self.say(LinkState.LOST, str(error))
+        await self._let_go()
+        return False
 
     async def _prove(self, link: Link, found: Found) -> None:
         """Make sure that this is the wearable that is meant, where that is not known by its address.

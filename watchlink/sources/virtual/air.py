@@ -71,7 +71,8 @@ class VirtualWearable:
         advertises_service: whether the advertisement names the Heart Rate Service.
         manufacturer_data: company identifier and data that are advertised.
         battery_falls_pct_per_h: how fast the battery empties.
-        counts_energy: whether it has a control point, which resets the energy expended in its (well-formed) emissions.
+        counts_energy: whether it has a control point, which resets the energy expended in its (well-formed) emissions;
+            as long as nobody does, they are sent as they are.
         needs_bond: whether it sends its heart rate only to those whom it is paired with.
     """
 
@@ -114,6 +115,15 @@ class Battery(Enum):
     """With an ATT error."""
     SLOW = auto()
     """Ten seconds late."""
+
+
+class Pairing(Enum):
+    """What happens when a wearable is asked to pair."""
+
+    AGREES = auto()
+    REFUSES = auto()
+    WAITS = auto()
+    """For somebody to confirm it on its screen, where nobody looks."""
 
 
 class VirtualAir:
@@ -310,14 +320,15 @@ class VirtualAir:
 
     def refuse_pairing(self, serial: str) -> None:
         """Agree to no pairing; who is paired already is not affected."""
-        sensor = self._sensors[serial]
-        sensor.pairs = False
-        if sensor.needs_bond and not sensor.pairings:
-            self._block(serial, "not paired")
+        self._withhold_pairing(serial, Pairing.REFUSES)
+
+    def ignore_pairing(self, serial: str) -> None:
+        """Let nobody look at the wearable's question whether to pair; who is paired already is not affected."""
+        self._withhold_pairing(serial, Pairing.WAITS)
 
     def accept_pairing(self, serial: str) -> None:
-        """End `refuse_pairing`."""
-        self._sensors[serial].pairs = True
+        """End `refuse_pairing` or `ignore_pairing`; what was asked meanwhile stays unanswered."""
+        self._sensors[serial].pairing = Pairing.AGREES
         self._unblock(serial, "not paired")
 
     def pairings(self, serial: str) -> int:
@@ -407,6 +418,12 @@ class VirtualAir:
                 self._block(serial, "no adapter")
             elif sensor.controller.random_address in linked:
                 self._renew(serial)
+
+    def _withhold_pairing(self, serial: str, how: Pairing) -> None:
+        sensor = self._sensors[serial]
+        sensor.pairing = how
+        if sensor.needs_bond and not sensor.pairings:
+            self._block(serial, "not paired")
 
     def _block(self, serial: str, why: str) -> None:
         self._reach[serial].block(why, self._clock.now_us())
@@ -519,7 +536,7 @@ class _Sensor:
         self.doubled = False
         self.garbled = False
         self.battery_answer = Battery.ANSWERS
-        self.pairs = True
+        self.pairing = Pairing.AGREES
         self.pairings = 0
         self.needs_bond = wearable.needs_bond
         self._energy_kj = 0
@@ -663,7 +680,8 @@ class _Sensor:
         if measurement.energy_expended_kj is None:
             return payload
         self._energy_kj = measurement.energy_expended_kj
-        return encode(replace(measurement, energy_expended_kj=self._energy_kj - self._energy_at_reset_kj))
+        since_reset_kj = max(0, self._energy_kj - self._energy_at_reset_kj)
+        return encode(replace(measurement, energy_expended_kj=since_reset_kj))
 
     def _on_disconnection(self, _reason: int) -> None:
         self._wedged = None
@@ -737,7 +755,9 @@ class _Wrist(PairingDelegate):
         self._sensor = sensor
 
     async def accept(self) -> bool:
-        return self._sensor.pairs
+        if self._sensor.pairing is Pairing.WAITS:
+            await asyncio.Event().wait()  # until the link is over
+        return self._sensor.pairing is Pairing.AGREES
 
 
 def _services(

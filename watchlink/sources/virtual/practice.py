@@ -163,6 +163,7 @@ def _person(
         battery_percent=chance.randrange(30, 101),
         body_sensor_location=profile.virtual.body_sensor_location,
         emissions=emissions(heart=heart, behaviour=profile.virtual, chance=chance, truth=truth),
+        counts_energy=profile.virtual.reports_contact,  # as its sensor does
     )
     return VirtualPerson(person=alias, profile=profile, wearable=wearable, truth=truth)
 
