@@ -88,9 +88,9 @@ def _typed(command: str, answers: Sequence[tuple[str, str]], folder: Path) -> st
 def main() -> None:
     parts = [
         "# A first quarter of an hour\n\n"
-        "Recorded by `python docs/tour.py`: each command typed into a real terminal of 80 columns, and what it answered.\n"
-        "The wearables are virtual (`--virtual`), so that you can do the same without a watch; leave the option out, and\n"
-        "it is your own.\n"
+        "Recorded by `python docs/tour.py`: each command typed into a real terminal of 80 columns, and its answers.\n"
+        "The wearables are virtual (`--virtual`), so that you can do the same without a watch; leave the option out,\n"
+        "and it is your own.\n"
     ]
     with tempfile.TemporaryDirectory() as folder:
         for title, command, answers in _STEPS:
