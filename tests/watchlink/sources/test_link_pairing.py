@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 
+from firmware_profiles.profiles import Pairing, load_profiles
 from watchlink.clock import VirtualClock
 from watchlink.errors import LinkError, LinkFault
-from watchlink.packets import Discarded, Notification
-from watchlink.sources.ble import scan
+from watchlink.packets import Discarded, LinkChange, LinkState, Notification, Packet
+from watchlink.sources.ble import BleSource, Wearer, scan
 from watchlink.sources.ble.link import Link
 from watchlink.sources.ble.radio import PAIR_S, not_paired, within
 from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
@@ -23,6 +25,7 @@ SECOND_US = 1_000_000
 ON_MACOS = (
     'Failed to update the notification status for characteristic 21: Error Domain=CBATTErrorDomain Code={code} ""'
 )
+CONFIRMED = next(one.id for one in load_profiles().values() if one.pairing is Pairing.CONFIRM)
 WEARABLE = VirtualWearable(
     serial="S1",
     name="Watch 0001",
@@ -191,3 +194,36 @@ def test_what_the_systems_say_is_told_from_other_refusals(raised: Exception, fau
     with pytest.raises(LinkError) as told:
         asyncio.run(within(1, refuse()))
     assert told.value.fault is fault
+
+
+def client_that_pairs_while_it_subscribes(air: VirtualAir, *, after_s: float) -> type[Any]:
+    """As BlueZ does it: the call lasts until somebody has confirmed."""
+    backend: Any = air.radio.client_backend
+
+    class Client(backend):
+        async def start_notify(self, *arguments: Any, **others: Any) -> None:
+            await asyncio.sleep(after_s)
+            await super().pair()
+            await super().start_notify(*arguments, **others)
+
+    return Client
+
+
+@pytest.mark.parametrize(("after_s", "streams"), [(12, True), (30, False)])
+def test_a_wearable_that_is_known_to_ask_is_given_the_time_to_be_answered(after_s: float, streams: bool) -> None:
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+
+    async def main() -> list[Packet]:
+        async with VirtualAir([WEARABLE], clock=clock) as air:
+            (found,) = await scan(clock=clock, seconds=5, enough=1, radio=air.radio)
+            seat = Wearer.of(found, person="Heron", wearable="w", profile=CONFIRMED)
+            radio = replace(air.radio, client_backend=client_that_pairs_while_it_subscribes(air, after_s=after_s))
+            async with BleSource([seat], clock=clock, radios=[radio], chance=random.Random(1)) as source:
+                await clock.sleep_until_us(60 * SECOND_US)
+            return [packet async for packet in source]
+
+    packets = clock.run(main())
+    reasons = [one.reason for one in packets if isinstance(one, LinkChange) and one.state is LinkState.LOST]
+    assert any(isinstance(packet, Notification) for packet in packets) is streams
+    assert bool(reasons) is not streams
+    assert all(reason.startswith("The wearable wants to be paired first") for reason in reasons)

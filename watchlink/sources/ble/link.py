@@ -84,13 +84,14 @@ class Link:
         """
         await within(CONNECT_S, self._client.connect())
 
-    async def subscribe(self) -> None:
-        """Ask for the heart rate.
+    async def subscribe(self, *, patiently: bool = False) -> None:
+        """Ask for the heart rate; patiently, where somebody may have to confirm: BlueZ and macOS pair during the call.
 
         Raises:
             LinkError: the wearable does not give it, or is gone; with the fault NOT_PAIRED, `pair` may help.
         """
-        await within(SUBSCRIBE_S, self._client.start_notify(_MEASUREMENT, self._on_notification))
+        limit_s, late = (PAIR_S, LinkFault.NOT_PAIRED) if patiently else (SUBSCRIBE_S, LinkFault.UNREACHABLE)
+        await within(limit_s, self._client.start_notify(_MEASUREMENT, self._on_notification), late=late)
 
     async def pair(self) -> None:
         """Pair with a wearable that gave no heart rate for want of it, and ask once more; somebody may have to confirm.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from firmware_profiles.profiles import GENERIC_ID, load_profiles
+from firmware_profiles.profiles import GENERIC_ID, Pairing, load_profiles
 from watchlink.clock import Clock
 from watchlink.packets import LinkState, Packet, Seat
 from watchlink.sources.ble.identity import Known
@@ -73,12 +73,14 @@ class BleSource:
         ]
         chance = chance or random.Random()
         profiles = load_profiles()
+        profile_of = {wearer.person: profiles.get(wearer.profile, profiles[GENERIC_ID]) for wearer in self._wearers}
         self._keepers = {
             wearer.person: Keeper(
                 Known(name=wearer.name, address=wearer.address, identity=wearer.identity),
                 wearable=wearer.wearable,
                 profile=wearer.profile,
-                stall_s=profiles.get(wearer.profile, profiles[GENERIC_ID]).stall_s,
+                stall_s=profile_of[wearer.person].stall_s,
+                may_ask=profile_of[wearer.person].pairing in (Pairing.JUST_WORKS, Pairing.CONFIRM),
                 adapters=self._adapters,
                 first_adapter=number % len(self._adapters),
                 clock=clock,

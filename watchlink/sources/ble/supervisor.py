@@ -88,16 +88,21 @@ class Keeper:
         wearable: str,
         profile: str,
         stall_s: float,
+        may_ask: bool,
         adapters: Sequence[Adapter],
         first_adapter: int,
         clock: Clock,
         chance: random.Random,
         arrive: Callable[[Packet], None],
     ) -> None:
-        """Nothing is done before `keep`. Attempts begin on `adapters[first_adapter]` and move on where they fail."""
+        """Nothing is done before `keep`. Attempts begin on `adapters[first_adapter]` and move on where they fail.
+
+        `may_ask`: whether the wearable is known to ask before it gives its heart rate, so that it takes time.
+        """
         self.known = known
         self._wearable = wearable
         self._profile = profile
+        self._may_ask = may_ask
         self._stall_us = round(stall_s * _US_PER_S)
         self._adapters = adapters
         self._adapter = first_adapter
@@ -166,12 +171,12 @@ class Keeper:
     async def _connect(self) -> bool:
         """Wait until the wearable is heard, then connect and subscribe; say whether that came about.
 
-        Pairing is done after the turn: somebody may have to confirm it, and the others shall not wait for that.
+        What somebody may have to confirm is done after the turn: the others shall not wait for that.
         """
         if not self._trouble:
             self.say(LinkState.SEEKING)
         self._in_doubt = False
-        wants_pairing = False
+        wants_pairing = self._may_ask
         adapter = self._adapters[self._adapter]
         async with adapter.turn(self) as found:
             self._generation += 1
@@ -190,15 +195,15 @@ class Keeper:
                 await link.connect()
                 self.say(LinkState.SUBSCRIBING)
                 await self._prove(link, found)
-                await link.subscribe()
+                if not self._may_ask:
+                    await link.subscribe()
             except LinkError as error:
                 if error.fault is not LinkFault.NOT_PAIRED:
                     return await self._fail(error)
                 wants_pairing = True
         if wants_pairing:
-            self.say(LinkState.SUBSCRIBING, "it wants to be paired; confirm it where it asks")
             try:
-                await link.pair()
+                await self._ask_patiently(link)
             except LinkError as error:
                 return await self._fail(error)
         if link.over.is_set():
@@ -208,6 +213,23 @@ class Keeper:
         if self._state is not LinkState.STREAMING:
             self.say(LinkState.SUBSCRIBED)
         return True
+
+    async def _ask_patiently(self, link: Link) -> None:
+        """Ask for the heart rate where somebody may have to confirm, and pair where that alone does not do.
+
+        Raises:
+            LinkError: nobody confirmed it, or it failed.
+        """
+        if self._may_ask:
+            try:
+                await link.subscribe(patiently=True)
+            except LinkError as error:
+                if error.fault is not LinkFault.NOT_PAIRED or isinstance(error.__cause__, TimeoutError):
+                    raise
+            else:
+                return
+        self.say(LinkState.SUBSCRIBING, "it wants to be paired; confirm it where it asks")
+        await link.pair()
 
     async def _fail(self, error: LinkError) -> bool:
         self.say(LinkState.LOST, str(error))
