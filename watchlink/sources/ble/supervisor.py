@@ -55,6 +55,8 @@ _SCAN_US: Final = 8 * _US_PER_S
 _LOOK_US: Final = 100_000
 # After the first of several was heard, the others have this long to be heard in the same go.
 _GATHER_US: Final = 1_000_000
+# BlueZ forgets a device half a minute after listening: who was heard longer ago than this is listened for anew.
+_FRESH_US: Final = 20 * _US_PER_S
 # Between two goes: links that stream need the air too. After so long without a sign, the pause is the longer one.
 _PAUSE_US: Final = 1_000_000
 _LONG_PAUSE_US: Final = 8 * _US_PER_S
@@ -405,7 +407,8 @@ class Adapter:
             trouble_pause_us = _TROUBLE_PAUSE_US
             self._wanted.clear()
             for waiting in [one for one in self._waiting if one in sightings]:
-                if not waiting.found.done():
+                fresh = self._clock.now_us() - sightings[waiting].at_us <= _FRESH_US
+                if fresh and not waiting.found.done():
                     self._waiting.remove(waiting)
                     waiting.found.set_result(sightings[waiting])
                     await waiting.left.wait()
