@@ -81,7 +81,7 @@ def live(
             people, cohort = _virtual(virtual, seed, chosen_plan or default_plan(), clock)
             return _with_marks(cohort, people, marks, clock), clock
         radios = system_radios(adapter)
-        found = await _heard(seats, scan_seconds, radios[0])
+        found = await _heard(seats, scan_seconds, radios)
         clock = MachineClock()  # the session begins now, not when the looking for wearables began
         people, source = _seated(seats.wearers(found) if seats else wearers_of(found, known), clock, radios)
         blocks = () if chosen_plan is None else chosen_plan.events()
@@ -189,7 +189,7 @@ def _parse_seats(texts: list[str], known: Sequence[Device]) -> Seats:
     return Seats(by_name=by_name, remembered=tuple(remembered))
 
 
-async def _heard(seats: Seats, scan_seconds: float, radio: Radio) -> list[Found]:
+async def _heard(seats: Seats, scan_seconds: float, radios: Sequence[Radio]) -> list[Found]:
     """The wearables near; all that are asked for by their names are among them."""
     from collections import Counter
 
@@ -199,7 +199,16 @@ async def _heard(seats: Seats, scan_seconds: float, radio: Radio) -> list[Found]
 
     say(f"Looking for wearables for up to {scan_seconds:g} s ...")
     wanted = {*seats.by_name, *(device.name for device in seats.remembered)}
-    heard = await scan(clock=MachineClock(), seconds=scan_seconds, wanted=wanted, radio=radio)
+    clock = MachineClock()
+    tried = await asyncio.gather(
+        *(scan(clock=clock, seconds=scan_seconds, wanted=wanted, radio=radio) for radio in radios),
+        return_exceptions=True,
+    )
+    faults = [result for result in tried if isinstance(result, BaseException)]
+    if len(faults) == len(radios) or any(not isinstance(fault, LinkError) for fault in faults):
+        raise faults[0]
+    by_address = {found.device.address: found for some in tried if isinstance(some, list) for found in some}
+    heard = sorted(by_address.values(), key=lambda found: (found.name, found.device.address))
     for device in seats.remembered:
         if device.name not in {found.name for found in heard}:
             say(f"{not_heard(device)} It is waited for.")

@@ -55,6 +55,16 @@ def test_of_two_with_one_name_each_proof_is_tried() -> None:
     assert owner(heard(), everybody=[first, second]) is second
 
 
+def test_a_serial_number_that_two_people_share_proves_nothing() -> None:
+    first, second = Known(name=H10, address="a", identity="same"), Known(name=H10, address="b", identity="same")
+    assert owner(heard(), everybody=[first, second], seeking=[first]) is None
+
+
+@pytest.mark.parametrize("number", [b"", b"\x00", b"0", b"123", b"00000000", b"        "])
+def test_what_is_no_serial_number_proves_nothing(number: bytes) -> None:
+    assert identity_of(profile="polar-h10", serial_number=number) is None
+
+
 def test_without_proof_a_name_with_its_own_digits_is_followed_after_a_while() -> None:
     known = Known(name=H10, address="home")
     assert owner(heard(until_us=AWAY_US - 1), everybody=[known]) is None

@@ -27,7 +27,7 @@ ON_MACOS = (
 )
 CONFIRMED = next(one.id for one in load_profiles().values() if one.pairing is Pairing.CONFIRM)
 WEARABLE = VirtualWearable(
-    serial="S1",
+    serial="S-01",
     name="Watch 0001",
     manufacturer="Maker",
     model="Model",

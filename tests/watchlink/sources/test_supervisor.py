@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count, pairwise
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ from watchlink.packets import (
     Notification,
     Packet,
 )
-from watchlink.sources.ble import BleSource, Wearer, scan
+from watchlink.sources.ble import BleSource, Radio, Wearer, scan
 from watchlink.sources.ble.link import Link
 from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
 from watchlink.sources.virtual.faults import ADAPTER_KINDS, MOMENTARY_KINDS, Fault, FaultKind, play
@@ -33,9 +34,9 @@ T = TypeVar("T")
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
-SERIALS = ("S1", "S2", "S3")
+SERIALS = ("S-01", "S-02", "S-03")
 HARMLESS = {FaultKind.DUPLICATES, FaultKind.MALFORMED, FaultKind.BATTERY_REFUSES, FaultKind.BATTERY_SLOW}
-TROUBLED, OTHERS = "S2", ("S1", "S3")
+TROUBLED, OTHERS = "S-02", ("S-01", "S-03")
 
 
 def emissions(number: int) -> Iterator[Emission]:
@@ -269,7 +270,7 @@ def needing_a_bond(*serials: str) -> list[VirtualWearable]:
 def test_a_wearable_that_wants_to_be_paired_is_paired_once_and_streams_also_after_a_lost_link() -> None:
     lost = Fault(at_us=30 * SECOND_US, kind=FaultKind.LINK_LOSS, serial=TROUBLED)
     session = Session(needing_a_bond(TROUBLED), until_us=2 * MINUTE_US, faults=[lost])
-    assert session.pairings == {"S1": 0, TROUBLED: 1, "S3": 0}
+    assert session.pairings == {"S-01": 0, TROUBLED: 1, "S-03": 0}
     assert session.states(TROUBLED).count(LinkState.LOST) == 1
     for one in SERIALS:
         assert session.payloads(one) == session.sent[one]
@@ -279,7 +280,7 @@ def test_a_wearable_that_wants_to_be_paired_is_paired_once_and_streams_also_afte
 
 
 def test_a_wearable_that_refuses_to_be_paired_is_said_so_and_tried_on_without_hurting_others() -> None:
-    lost = Fault(at_us=40 * SECOND_US, kind=FaultKind.LINK_LOSS, serial="S1")
+    lost = Fault(at_us=40 * SECOND_US, kind=FaultKind.LINK_LOSS, serial="S-01")
     session = Session(
         needing_a_bond(TROUBLED),
         until_us=3 * MINUTE_US,
@@ -290,15 +291,15 @@ def test_a_wearable_that_refuses_to_be_paired_is_said_so_and_tried_on_without_hu
     assert len(reasons) == 1
     assert reasons.pop().startswith("The wearable wants to be paired first: confirm it on the wearable's screen")
     assert not session.payloads(TROUBLED)
-    assert LinkState.LOST not in session.states("S3")
-    assert session.first_us("S1", after_us=lost.at_us) - lost.at_us <= 10 * SECOND_US
+    assert LinkState.LOST not in session.states("S-03")
+    assert session.first_us("S-01", after_us=lost.at_us) - lost.at_us <= 10 * SECOND_US
     for one in OTHERS:
         assert session.payloads(one) == session.sent[one]
         assert len(session.payloads(one)) > 160
 
 
 def test_a_wearable_that_waits_for_somebody_to_confirm_keeps_nobody_else_waiting() -> None:
-    lost = [Fault(at_us=at_s * SECOND_US, kind=FaultKind.LINK_LOSS, serial="S1") for at_s in range(20, 170, 15)]
+    lost = [Fault(at_us=at_s * SECOND_US, kind=FaultKind.LINK_LOSS, serial="S-01") for at_s in range(20, 170, 15)]
     session = Session(
         needing_a_bond(TROUBLED),
         until_us=3 * MINUTE_US,
@@ -306,10 +307,10 @@ def test_a_wearable_that_waits_for_somebody_to_confirm_keeps_nobody_else_waiting
         before=lambda air: air.ignore_pairing(TROUBLED),
     )
     for fault in lost:
-        assert session.first_us("S1", after_us=fault.at_us) - fault.at_us <= 10 * SECOND_US
+        assert session.first_us("S-01", after_us=fault.at_us) - fault.at_us <= 10 * SECOND_US
     for one in OTHERS:
         assert session.payloads(one) == session.sent[one]
-    assert LinkState.LOST not in session.states("S3")
+    assert LinkState.LOST not in session.states("S-03")
     asked = [change.at_us for change in session.of(LinkChange, TROUBLED) if "confirm" in change.reason]
     assert len(asked) > 6  # said when it is asked, and again when nobody has answered
     assert not session.payloads(TROUBLED)
@@ -363,30 +364,30 @@ def test_two_of_one_name_are_told_apart_also_when_both_change_their_address() ->
 
 def test_a_strangers_wearable_of_the_same_name_is_never_recorded() -> None:
     twins = [wearable(number, serial, name="Strap") for number, serial in enumerate(SERIALS)]
-    away = Fault(at_us=MINUTE_US, kind=FaultKind.OUT_OF_RANGE, serial="S1", for_s=600)
+    away = Fault(at_us=MINUTE_US, kind=FaultKind.OUT_OF_RANGE, serial="S-01", for_s=600)
     session = Session(twins, until_us=4 * MINUTE_US, faults=[away], people=2)
-    assert session.payloads("S1") == session.sent["S1"]
-    assert session.payloads("S2") == session.sent["S2"]
-    assert session.sent["S3"] == []
-    assert any("another wearable of the same name" in change.reason for change in session.of(LinkChange, "S1"))
+    assert session.payloads("S-01") == session.sent["S-01"]
+    assert session.payloads("S-02") == session.sent["S-02"]
+    assert session.sent["S-03"] == []
+    assert any("another wearable of the same name" in change.reason for change in session.of(LinkChange, "S-01"))
 
 
 def test_without_a_serial_number_a_models_name_proves_nothing_and_that_is_said() -> None:
     twins = [wearable(n, serial, name="Forerunner 255", serves_serial=False) for n, serial in enumerate(SERIALS)]
-    away = Fault(at_us=MINUTE_US, kind=FaultKind.OUT_OF_RANGE, serial="S1", for_s=60)
+    away = Fault(at_us=MINUTE_US, kind=FaultKind.OUT_OF_RANGE, serial="S-01", for_s=60)
     session = Session(twins, until_us=4 * MINUTE_US, faults=[away], people=2)
-    assert session.sent["S3"] == []
-    assert session.payloads("S1") == session.sent["S1"]
-    assert session.of(Notification, "S1")[-1].at_us > 3 * MINUTE_US  # its address has not changed: it is known again
-    doubts = [change for change in session.of(LinkChange, "S1") if "nothing proves" in change.reason]
+    assert session.sent["S-03"] == []
+    assert session.payloads("S-01") == session.sent["S-01"]
+    assert session.of(Notification, "S-01")[-1].at_us > 3 * MINUTE_US  # its address has not changed: it is known again
+    doubts = [change for change in session.of(LinkChange, "S-01") if "nothing proves" in change.reason]
     assert len(doubts) == 2  # before it was met, and while it was away: once each
 
 
 def test_the_same_session_with_the_same_troubles_is_the_same_to_the_byte() -> None:
     faults = [
         Fault(at_us=30 * SECOND_US, kind=FaultKind.ADAPTER_OFF, serial=None, for_s=20),
-        Fault(at_us=90 * SECOND_US, kind=FaultKind.SILENT, serial="S1", for_s=40),
-        Fault(at_us=95 * SECOND_US, kind=FaultKind.MUTE, serial="S3", for_s=40),
+        Fault(at_us=90 * SECOND_US, kind=FaultKind.SILENT, serial="S-01", for_s=40),
+        Fault(at_us=95 * SECOND_US, kind=FaultKind.MUTE, serial="S-03", for_s=40),
     ]
     one, two = (Session(trio(), until_us=4 * MINUTE_US, faults=faults) for _ in range(2))
     assert one.packets == two.packets
@@ -411,5 +412,98 @@ def test_leaving_in_the_middle_of_any_trouble_leaves_nothing_behind(kind: FaultK
             await asyncio.wait({playing})
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return None
+
+    clock.run(main())
+
+
+class _Broken(Exception):
+    """A mistake of ours."""
+
+
+def test_a_mistake_in_one_link_ends_the_source_with_it_instead_of_recording_nothing_for_hours() -> None:
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+
+    async def main() -> None:
+        async with VirtualAir(trio(), clock=clock) as air:
+            source = BleSource(await seats(air, clock), clock=clock, radios=air.radios, chance=random.Random(1))
+            async with source:
+                await clock.sleep_until_us(10 * SECOND_US)
+                source._start(_fail())
+                async for _packet in source:
+                    assert clock.now_us() < 20 * SECOND_US
+
+    async def _fail() -> None:
+        raise _Broken
+
+    with pytest.raises(_Broken):
+        clock.run(main())
+
+
+def test_an_adapter_that_hears_nothing_does_not_keep_anybody() -> None:
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+
+    async def main() -> list[Packet]:
+        async with VirtualAir(trio(), clock=clock, adapters=2) as air:
+            backend: Any = air.radios[0].scanner_backend
+
+            class Deaf(backend):
+                def _on_advertisement(self, _heard: object) -> None:
+                    pass
+
+            radios = [replace(air.radios[0], scanner_backend=Deaf), air.radios[1]]
+            worn = [replace(one, address=one.address) for one in await _seats_by(air.radios[1], clock)]
+            async with BleSource(worn, clock=clock, radios=radios, chance=random.Random(1)) as source:
+                await clock.sleep_until_us(2 * MINUTE_US)
+            return [packet async for packet in source]
+
+    packets = clock.run(main())
+    for serial in SERIALS:
+        times = [p.at_us for p in packets if isinstance(p, Notification) and p.wearable == serial]
+        assert times[0] < MINUTE_US
+
+
+async def _seats_by(radio: Radio, clock: Clock) -> list[Wearer]:
+    found = await scan(clock=clock, seconds=5, enough=3, radio=radio)
+    found.sort(key=lambda one: one.device.address)
+    return [
+        Wearer.of(one, person=f"person {serial}", wearable=serial, profile="generic")
+        for serial, one in zip(SERIALS, found, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("late_s", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("sought_again", [False, True])
+def test_whoever_is_being_let_go_when_a_session_ends_is_let_go_to_the_end(late_s: float, sought_again: bool) -> None:
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+
+    async def main() -> None:
+        async with VirtualAir(trio(), clock=clock) as air:
+            worn = await seats(air, clock)
+            async with BleSource(worn, clock=clock, radios=air.radios, chance=random.Random(1)) as source:
+                await clock.sleep_until_us(20 * SECOND_US)
+                air.mute(TROUBLED)  # unsubscribing takes its five seconds
+                source.give_up(f"person {TROUBLED}")
+                await asyncio.sleep(late_s)
+                if sought_again:
+                    source.take_up(f"person {TROUBLED}")
+            assert not air._centrals[0].device.connections
+            assert not [task for task in asyncio.all_tasks() if "keep" in repr(task.get_coro())]
+
+    clock.run(main())
+
+
+def test_a_second_end_in_the_middle_of_letting_go_leaves_no_link_open() -> None:
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+
+    async def main() -> None:
+        async with VirtualAir(trio(), clock=clock) as air:
+            worn = await seats(air, clock)
+            async with BleSource(worn, clock=clock, radios=air.radios, chance=random.Random(1)):
+                await clock.sleep_until_us(20 * SECOND_US)
+                air.stall(TROUBLED)
+                await clock.sleep_until_us(28 * SECOND_US)  # asked again, and silent still
+                air.mute(TROUBLED)
+                await clock.sleep_until_us(35 * SECOND_US)  # being given back
+            assert not air._centrals[0].device.connections
 
     clock.run(main())

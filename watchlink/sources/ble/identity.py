@@ -19,6 +19,7 @@ from typing import Final
 
 # How long the known address must have stayed away before a lone wearable of the same name is taken for it, unproven.
 AWAY_US: Final = 10_000_000
+_LEAST_SERIAL: Final = 4
 # Four or more hexadecimal digits at the end, at least one of them a figure: part of a serial number.
 _OWN_DIGITS: Final = re.compile(r"[ :_-](?=[A-F]*[0-9])[0-9A-F]{4,}$", re.IGNORECASE)
 
@@ -51,9 +52,12 @@ class Heard:
 
 
 def identity_of(*, profile: str, serial_number: bytes) -> str | None:
-    """Proof of which wearable it is: a digest of profile and serial number; None for an empty one."""
+    """Proof of which wearable it is: a digest of profile and serial number.
+
+    None for one that is empty, very short or one character over and over: makers leave such where a number should be.
+    """
     text = serial_number.strip(b"\x00 ")
-    if not text:
+    if len(text) < _LEAST_SERIAL or len(set(text)) == 1:
         return None
     return hashlib.sha256(profile.encode() + b"\x00" + text).hexdigest()[:32]
 
@@ -73,8 +77,9 @@ def owner_of(
         return None
     namesakes = [known for known in everybody if known.name == heard.name]
     candidates = [known for known in namesakes if known in seeking and heard.address not in known.strangers]
+    proofs = [known.identity for known in everybody]
     for known in candidates:
-        if known.identity is not None:
+        if known.identity is not None and proofs.count(known.identity) == 1:  # else the maker gives all the same number
             return known  # whether it is the one will be proven
     if len(namesakes) != 1 or not candidates:
         return None

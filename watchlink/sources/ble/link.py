@@ -145,16 +145,15 @@ class Link:
 
     async def _answers(self) -> bool:
         """Whether the wearable answers a question beside the heart rate; an answer may be a refusal."""
-        services = self._client.services if self._client.is_connected else ()
-        served = {characteristic.uuid for service in services for characteristic in service.characteristics}
-        uuid = next((uuid for uuid in _UUIDS.values() if uuid in served), None)
-        if uuid is None:
-            return False
         try:
-            await within(READ_S, self._client.read_gatt_char(uuid))
+            await within(READ_S, self._read_anything())
         except LinkError as error:
             return isinstance(error.__cause__, BleakGATTProtocolError)
         return True
+
+    async def _read_anything(self) -> None:
+        served = {one.uuid for service in self._client.services for one in service.characteristics}
+        await self._client.read_gatt_char(next(uuid for uuid in _UUIDS.values() if uuid in served))
 
     async def _pair_and_subscribe(self) -> None:
         try:

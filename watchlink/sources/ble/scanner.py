@@ -25,6 +25,8 @@ from watchlink.errors import LinkError, LinkFault
 from watchlink.sources.ble.radio import DISCONNECT_S, READ_S, START_S, Radio, within
 
 _LOOK_US: Final = 100_000
+# Wearables advertise every second or two at the least.
+_NAMESAKES_US: Final = 2_000_000
 _HEART_RATE: Final = gatt.uuid_of(gatt.HEART_RATE_SERVICE)
 # macOS tells least, and some of its versions nothing, unless it is told which services to listen for. The second is
 # what the watches of one maker advertise in place of the first.
@@ -98,7 +100,7 @@ async def scan(
         clock: keeps the time of listening.
         seconds: how long to listen at most.
         enough: stop as soon as so many were heard with their names.
-        wanted: stop as soon as all of these names were heard.
+        wanted: stop two seconds after all of these names were heard: another one of the same name may be near.
         radio: what to listen with; None for the system's.
         heard: told of every advertisement at once.
 
@@ -119,8 +121,11 @@ async def scan(
     async with listening(radio or Radio(), clock=clock, heard=note):
         while (now_us := clock.now_us()) < until_us:
             names = [found.name for found in latest.values() if found.name]
-            if (enough is not None and len(names) >= enough) or (wanted and set(wanted) <= set(names)):
+            if enough is not None and len(names) >= enough:
                 break
+            if wanted and set(wanted) <= set(names):
+                until_us = min(until_us, now_us + _NAMESAKES_US)
+                wanted = ()
             await clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
     return sorted(latest.values(), key=lambda found: (found.name, found.device.address))
 

@@ -91,6 +91,8 @@ class BleSource:
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._serving: list[asyncio.Task[None]] = []
+        self._started: set[asyncio.Task[None]] = set()
+        self._mistake: BaseException | None = None
 
     @property
     def identities(self) -> Mapping[str, str]:
@@ -120,11 +122,7 @@ class BleSource:
         """
         keeper, given_up = self._keepers[person], self._tasks[person]
         if given_up.done() or given_up.cancelling():
-            self._tasks[person] = self._start(self._again(keeper, given_up))
-
-    async def _again(self, keeper: Keeper, given_up: asyncio.Task[None]) -> None:
-        await asyncio.wait({given_up})
-        await keeper.keep()
+            self._tasks[person] = self._start(keeper.keep())
 
     async def __aenter__(self) -> Self:
         """Seat everybody and begin to seek: the first packets flow while the last still connect."""
@@ -147,14 +145,14 @@ class BleSource:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Unsubscribe and disconnect every wearable, all at once; one that is already gone is no error."""
-        for tasks in (self._tasks.values(), self._serving):  # who has the radio's ear leaves before the radio does
+        for tasks in (self._started - {*self._serving}, {*self._serving}):  # who holds a turn leaves before the radio
             for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+                if not task.cancelling():  # it is letting go already, and shall do so to the end
+                    task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
         self._arrived.put_nowait(None)
-        for task in (*self._tasks.values(), *self._serving):
-            if not task.cancelled():
-                task.result()  # raises only for a mistake of ours, never because of a link
+        self._raise_mistake()
 
     def __aiter__(self) -> Self:
         return self
@@ -163,6 +161,7 @@ class BleSource:
         packet = await self._arrived.get()
         if packet is None:
             self._arrived.put_nowait(None)  # the end stays the end
+            self._raise_mistake()
             raise StopAsyncIteration
         return packet
 
@@ -171,10 +170,17 @@ class BleSource:
 
     def _start(self, main: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(main)
+        self._started.add(task)
         task.add_done_callback(self._on_end)
         return task
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        """A mistake of ours ends the iteration, so that leaving the context shows it."""
+        """A mistake of ours (never a link's) ends the iteration with it, so that nobody records nothing for hours."""
+        self._started.discard(task)
         if not task.cancelled() and task.exception() is not None:
+            self._mistake = self._mistake or task.exception()
             self._arrived.put_nowait(None)
+
+    def _raise_mistake(self) -> None:
+        if self._mistake is not None:
+            raise self._mistake

@@ -19,7 +19,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -76,8 +76,8 @@ _ONCE: Final = (
 )
 
 
-class AdapterTrouble(Exception):
-    """An adapter cannot be used now; those who wait for it may go to another one."""
+class GoElsewhere(Exception):
+    """An adapter cannot be used now, or does not hear the wearable; there is another one to try."""
 
 
 class Keeper:
@@ -111,6 +111,7 @@ class Keeper:
         self._clock = clock
         self._chance = chance
         self._arrive = arrive
+        self._alone = asyncio.Lock()
         self._state: LinkState | None = None
         self._link: Link | None = None
         self._generation = 0
@@ -123,21 +124,27 @@ class Keeper:
 
     async def keep(self) -> None:
         """Go on until cancelled; then unsubscribe and disconnect."""
-        try:
-            while True:
+        async with self._alone:
+            self._trouble = ""
+            try:
                 await self._back_off()
-                try:
-                    connected = await self._connect()
-                except AdapterTrouble:  # nothing was tried yet
-                    self._adapter = (self._adapter + 1) % len(self._adapters)
-                    continue
-                if connected:
-                    await self._stream()
-                else:
-                    self._failures += 1
-                    self._adapter = (self._adapter + 1) % len(self._adapters)
-        finally:
-            await self._let_go()
+                while True:
+                    try:
+                        connected = await self._connect()
+                    except GoElsewhere:  # nothing was tried: no reason to wait either
+                        self._change_adapter()
+                        continue
+                    if connected:
+                        await self._stream()
+                    else:
+                        self._failures += 1
+                        self._change_adapter()
+                    await self._back_off()
+            finally:
+                await self._let_go()
+
+    def _change_adapter(self) -> None:
+        self._adapter = (self._adapter + 1) % len(self._adapters)
 
     def say(self, state: LinkState, reason: str = "") -> None:
         """Put a change of the link into the log."""
@@ -301,7 +308,8 @@ class Keeper:
             try:
                 await link.resubscribe()
             except LinkError as error:
-                return str(error)
+                if link.notifications == asked_at_notification or link.over.is_set():
+                    return str(error)
             since_us = self._clock.now_us()
 
     async def _read_values(self, link: Link) -> None:
@@ -328,9 +336,9 @@ class Keeper:
             )
 
     async def _let_go(self) -> None:
-        link, self._link = self._link, None
-        if link is not None:
-            await link.close()
+        if self._link is not None:  # kept until it is closed: cancelled in the middle, `keep` closes it to the end
+            await self._link.close()
+            self._link = None
 
     def _on_arrival(self, packet: Notification | Discarded) -> None:
         self._arrive(packet)
@@ -375,7 +383,7 @@ class Adapter:
         """Wait until the keeper's wearable is heard; the adapter is the keeper's own until the context is left.
 
         Raises:
-            AdapterTrouble: this adapter cannot be used now, and there is another one.
+            GoElsewhere: this adapter cannot be used now or does not hear the wearable, and there is another one.
         """
         future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(keeper=keeper, since_us=self._clock.now_us(), found=future)
@@ -400,7 +408,7 @@ class Adapter:
                 for waiting in self._waiting:
                     waiting.keeper.say_trouble(str(error))
                     if not self._alone and not waiting.found.done():
-                        waiting.found.set_exception(AdapterTrouble())
+                        waiting.found.set_exception(GoElsewhere())
                 await self._clock.sleep_until_us(self._clock.now_us() + trouble_pause_us)
                 trouble_pause_us = min(2 * trouble_pause_us, _LONGEST_TROUBLE_PAUSE_US)
                 continue
@@ -412,6 +420,7 @@ class Adapter:
                     self._waiting.remove(waiting)
                     waiting.found.set_result(sightings[waiting])
                     await waiting.left.wait()
+            self._send_elsewhere(sightings)
             if not sightings and self._waiting:
                 waits_us = self._clock.now_us() - max(waiting.since_us for waiting in self._waiting)
                 await self._pause(_PAUSE_US if waits_us < _LONG_GONE_US else _LONG_PAUSE_US)
@@ -456,6 +465,18 @@ class Adapter:
                     until_us = min(until_us, now_us + _GATHER_US)
                 await self._clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
         return sightings
+
+    def _send_elsewhere(self, sightings: Container[_Waiting]) -> None:
+        """Let those go to another adapter that this one does not hear: it may have the weaker ear."""
+        since_us = self._clock.now_us() - 2 * _SCAN_US
+        for waiting in self._waiting:
+            if (
+                not self._alone
+                and waiting not in sightings
+                and waiting.since_us < since_us
+                and not waiting.found.done()
+            ):
+                waiting.found.set_exception(GoElsewhere())
 
     async def _pause(self, pause_us: int) -> None:
         """Give the air to others for a while, unless somebody new begins to wait."""
