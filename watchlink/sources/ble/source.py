@@ -92,6 +92,8 @@ class BleSource:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._serving: list[asyncio.Task[None]] = []
         self._started: set[asyncio.Task[None]] = set()
+        # Cancelled by `give_up`. (`Task.cancelling` would not do: a limit of time that runs out cancels for a moment.)
+        self._letting_go: set[asyncio.Task[None]] = set()
         self._mistake: BaseException | None = None
 
     @property
@@ -110,7 +112,8 @@ class BleSource:
             KeyError: nobody is called so.
         """
         keeper, task = self._keepers[person], self._tasks[person]
-        if not task.done() and not task.cancelling():
+        if not task.done() and task not in self._letting_go:
+            self._letting_go.add(task)
             task.cancel()
             task.add_done_callback(lambda _task: keeper.say(LinkState.GIVEN_UP))
 
@@ -121,7 +124,7 @@ class BleSource:
             KeyError: nobody is called so.
         """
         keeper, given_up = self._keepers[person], self._tasks[person]
-        if given_up.done() or given_up.cancelling():
+        if given_up.done() or given_up in self._letting_go:
             self._tasks[person] = self._start(keeper.keep())
 
     async def __aenter__(self) -> Self:
@@ -147,7 +150,7 @@ class BleSource:
         """Unsubscribe and disconnect every wearable, all at once; one that is already gone is no error."""
         for tasks in (self._started - {*self._serving}, {*self._serving}):  # who holds a turn leaves before the radio
             for task in tasks:
-                if not task.cancelling():  # it is letting go already, and shall do so to the end
+                if task not in self._letting_go:  # those shall do so to the end
                     task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
@@ -177,6 +180,7 @@ class BleSource:
     def _on_end(self, task: asyncio.Task[None]) -> None:
         """A mistake of ours (never a link's) ends the iteration with it, so that nobody records nothing for hours."""
         self._started.discard(task)
+        self._letting_go.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._mistake = self._mistake or task.exception()
             self._arrived.put_nowait(None)
