@@ -1,7 +1,7 @@
 """Beats as a wearable sent them, and beats after cleaning.
 
-Strategy: intervals are multiples of 1/128 ms. Both units that wearables use fit that grid exactly (1/1024 s = 125/128
-ms, and whole milliseconds), so sums of intervals and of their squares are exact integers and a sliding window never
+Strategy: intervals are multiples of 1/1024 ms. Both units that wearables use fit that grid exactly (whole milliseconds,
+and 1/1024 s = 1000 of them), so sums of intervals and of their squares are exact integers and a sliding window never
 drifts.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-GRID_PER_MS: Final = 128
+GRID_PER_MS: Final = 1024
 
 
 class BeatLabel(StrEnum):
@@ -31,7 +31,7 @@ class Beat:
 
     Attributes:
         at_s: when the heart beat, on the session's axis.
-        rr_ms: the interval since the beat before, as sent; a multiple of 1/128 ms, above 0.
+        rr_ms: the interval since the beat before, as sent; a multiple of 1/1024 ms, above 0.
         gap_before: beats are missing between this interval and the one before it in the series.
     """
 

@@ -1,6 +1,6 @@
 """Heart rate variability over the last seconds of clean beats, new at every beat, with what it stands on.
 
-Strategy: intervals are integers on the 1/128 ms grid, so the running sums are exact: taking a beat out of the window
+Strategy: intervals are integers on the 1/1024 ms grid, so the running sums are exact: taking a beat out of the window
 leaves precisely what a fresh computation would give. Only accepted intervals count (normal, not corrected), and a
 difference counts only between two neighbours that were both accepted with no gap between.
 

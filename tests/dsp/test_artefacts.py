@@ -47,8 +47,8 @@ def clean(beats: Iterable[Beat]) -> list[CleanBeat]:
 
 
 def sinus_ms(beats: int = 200) -> list[float]:
-    """A heart at rest that breathes: 850 ms on the 1/128 ms grid, 25 ms up and down."""
-    return [round((850 + 25 * sin(index / 2.1)) * 128) / 128 for index in range(beats)]
+    """A heart at rest that breathes: 850 ms on the 1/1024 ms grid, 25 ms up and down."""
+    return [round((850 + 25 * sin(index / 2.1)) * 1024) / 1024 for index in range(beats)]
 
 
 def bad_stretch_ms() -> list[float]:
@@ -290,7 +290,7 @@ class TestBeatTimes:
         sent = {(beat.at_s, beat.rr_ms) for beat in beats}
         for out in clean(beats):
             assert out.nn_ms > 0
-            assert (out.nn_ms * 128).is_integer()
+            assert (out.nn_ms * 1024).is_integer()
             assert out.corrected or (out.at_s, out.nn_ms) in sent
             assert out.label is not BeatLabel.NORMAL or not out.corrected
 

@@ -158,7 +158,7 @@ def test_exact_sums_keep_a_tiny_variability_after_a_day_of_beats() -> None:
     window = HrvWindow(window_s=60.0)
     metrics = None
     for at in range(100_000):
-        metrics = window.push(CleanBeat(at_s=at * 0.5, nn_ms=500.0 + (at % 2) / 128))
+        metrics = window.push(CleanBeat(at_s=at * 0.5, nn_ms=500.0 + (at % 2) / 1024))
     assert metrics is not None
-    assert metrics.rmssd_ms == 1 / 128
+    assert metrics.rmssd_ms == 1 / 1024
     assert metrics.sdnn_ms == pytest.approx(sqrt(120 / 119) / 256, rel=1e-12)
