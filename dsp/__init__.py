@@ -8,23 +8,41 @@ nothing.
 from dsp.artefacts import ArtefactStage
 from dsp.baseline import RunningBaseline, Usual
 from dsp.beats import Beat, BeatLabel, CleanBeat
+from dsp.errors import NoVariation, RrUnitWarning, SeriesError, TooLong, TooShort
 from dsp.heart_rate import HeartRateSample, HeartRateTrace
+from dsp.series import LABELS, CleanSeries
 from dsp.spikes import Spike, SpikeDetector, SpikeEnding, SpikeStart
-from dsp.windows import HrvMetrics, HrvWindow
+from dsp.time_domain import TimeDomain, time_domain
+from dsp.uncertainty import LEVEL_PCT, Interval, Intervals
+from dsp.windows import HrvMetrics, HrvWindow, Quality, hrv
 
 __all__ = [
+    "LABELS",
+    "LEVEL_PCT",
     "ArtefactStage",
     "Beat",
     "BeatLabel",
     "CleanBeat",
+    "CleanSeries",
     "HeartRateSample",
     "HeartRateTrace",
     "HrvMetrics",
     "HrvWindow",
+    "Interval",
+    "Intervals",
+    "NoVariation",
+    "Quality",
+    "RrUnitWarning",
     "RunningBaseline",
+    "SeriesError",
     "Spike",
     "SpikeDetector",
     "SpikeEnding",
     "SpikeStart",
+    "TimeDomain",
+    "TooLong",
+    "TooShort",
     "Usual",
+    "hrv",
+    "time_domain",
 ]

@@ -57,3 +57,8 @@ class CleanBeat:
     label: BeatLabel = BeatLabel.NORMAL
     corrected: bool = False
     gap_before: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """Normal and unchanged: an interval that time-domain metrics stand on."""
+        return self.label is BeatLabel.NORMAL and not self.corrected

@@ -9,22 +9,27 @@ break.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp.beats import BeatLabel
+from dsp.beats import BeatLabel, CleanBeat
 from dsp.errors import RrUnitWarning, SeriesError, TooShort
 
 # The median of a heart at rest or at work lies between 240 and 3000 ms; in seconds below 3, in microseconds above
 # 240 000. Between, the unit is not certain enough to say anything.
 _SECONDS_BELOW: Final = 10.0
 _MICROSECONDS_ABOVE: Final = 100_000.0
+# Zero and negative numbers are no intervals, nor is more than a day. Between them, odd ones are taken as they are.
+_LEAST_MS: Final = 0.01
+_MOST_MS: Final = 86_400_000.0
 
 LABELS: Final = tuple(BeatLabel)
 """Labels by their code in `CleanSeries.label`; code 0 is normal."""
+_CODES: Final = {label: code for code, label in enumerate(LABELS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +52,17 @@ class CleanSeries:
 
     def __len__(self) -> int:
         return len(self.nn_ms)
+
+    @classmethod
+    def of(cls, beats: Sequence[CleanBeat]) -> CleanSeries:
+        """Clean beats, one after the other, as arrays."""
+        return cls(
+            at_s=np.array([beat.at_s for beat in beats], dtype=np.float64),
+            nn_ms=np.array([beat.nn_ms for beat in beats], dtype=np.float64),
+            label=np.array([_CODES[beat.label] for beat in beats], dtype=np.int8),
+            corrected=np.array([beat.corrected for beat in beats], dtype=np.bool_),
+            gap_before=np.array([beat.gap_before for beat in beats], dtype=np.bool_),
+        )
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
@@ -94,10 +110,11 @@ def checked_intervals(rr_ms: ArrayLike, *, at_least: int, what: str) -> NDArray[
         raise TooShort(f"{what} needs at least {at_least} intervals; there are {len(values_ms)}.")
     if len(values_ms) == 0:
         return values_ms
-    if not values_ms.min() > 0:
-        first = int(np.flatnonzero(values_ms <= 0)[0])
+    if values_ms.min() < _LEAST_MS or values_ms.max() > _MOST_MS:
+        first = int(np.flatnonzero((values_ms < _LEAST_MS) | (values_ms > _MOST_MS))[0])
+        extreme = "short" if values_ms[first] < _LEAST_MS else "long"
         raise SeriesError(
-            f"Interval {first} is {values_ms[first]:g} ms: an interval is above 0. Leave it out, and mark the break."
+            f"Interval {first} is {values_ms[first]:g} ms: none is that {extreme}. Leave it out, and mark the break."
         )
     median = float(np.median(values_ms))
     unit = "seconds" if median < _SECONDS_BELOW else "microseconds" if median > _MICROSECONDS_ABOVE else ""

@@ -1,115 +1,221 @@
-"""Heart rate variability over the last seconds of clean beats, new at every beat, with what it stands on.
+"""Heart rate variability over the last seconds of clean beats, at every beat or every few seconds, with its quality.
 
-Strategy: intervals are integers on the 1/1024 ms grid, so the running sums are exact: taking a beat out of the window
-leaves precisely what a fresh computation would give. Only accepted intervals count (normal, not corrected), and a
-difference counts only between two neighbours that were both accepted with no gap between.
+Strategy: a window holds the beats of the last seconds and, as exact integers, all that the metrics stand on; a beat
+that leaves is taken out of the sums, and what remains is what a fresh computation would give. Only accepted intervals
+count (normal, not corrected), and a difference counts only between two neighbours that were both accepted with no gap
+between. What a window cannot carry is absent with a reason.
 
 References:
-    Task Force of the ESC and NASPE, "Heart rate variability", Circulation 93, 1996: RMSSD, SDNN.
+    Task Force of the ESC and NASPE, "Heart rate variability", Circulation 93, 1996.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil
 from typing import Final
 
-from dsp.beats import GRID_PER_MS, BeatLabel, CleanBeat
+from dsp.beats import GRID_PER_MS, CleanBeat
+from dsp.series import CleanSeries
+from dsp.tally import Tally, on_grid, tally_of
+from dsp.time_domain import TimeDomain, summarise
+from dsp.uncertainty import LAGS, NO_INTERVALS, Intervals, Slots, empty_slots, intervals, slots_of
 
-_MIN_PAIRS: Final = 20
+MIN_PAIRS: Final = 20
 """Fewer successive differences than this carry no RMSSD worth showing (a 60 s window at rest holds 50 to 90)."""
+MAX_CORRECTED_PCT: Final = 20.0
+"""Where more intervals than this had to be corrected, what is left is too irregular to say anything about the heart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HrvMetrics:
-    """Metrics of one window and their quality.
+class Quality:
+    """What the metrics of a window stand on.
 
     Attributes:
-        at_s: time of the beat that ends the window.
-        window_s: the window's nominal length.
-        mean_heart_rate_bpm: 60000 / mean NN; None without an accepted beat.
-        rmssd_ms: root mean square of successive differences; None on fewer than 20 pairs.
-        sdnn_ms: standard deviation of NN (n - 1); None on fewer than 20 pairs.
         beats: accepted intervals in the window.
-        pairs: successive differences among them.
+        pairs: of them, those that follow another one directly.
         covered_s: seconds of the window covered by accepted intervals.
         corrected_pct: share of all intervals in the window that were corrected or flagged, 0..100.
     """
 
-    at_s: float
-    window_s: float
-    mean_heart_rate_bpm: float | None
-    rmssd_ms: float | None
-    sdnn_ms: float | None
     beats: int
     pairs: int
     covered_s: float
     corrected_pct: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HrvMetrics:
+    """Time-domain metrics of one window, and their quality.
+
+    Attributes:
+        at_s: the end of the window: a beat, or a step.
+        window_s: its nominal length; the beats in (at_s - window_s, at_s].
+        quality: what the metrics stand on.
+        time_domain: the metrics; those of variability are absent on fewer than 20 pairs or more than 20 % corrected.
+        intervals: 95 % intervals of three of them.
+    """
+
+    at_s: float
+    window_s: float
+    quality: Quality
+    time_domain: TimeDomain
+    intervals: Intervals
+
+
 class HrvWindow:
-    """Stage: `CleanBeat` in, `HrvMetrics` of the window that ends with it out."""
+    """Stage: `CleanBeat` in, `HrvMetrics` out: one at each beat, or one at each step that beats were seen past."""
 
-    def __init__(self, *, window_s: float = 60.0) -> None:
-        """A window over the last `window_s` seconds of beat time."""
+    def __init__(self, *, window_s: float = 60.0, step_s: float | None = None) -> None:
+        """A window over the last `window_s` seconds of beat time, told every `step_s` or, without it, at each beat."""
         self._window_s = window_s
-        # (time, NN on the grid or None if not accepted, difference to its neighbour on the grid or None)
-        self._rows: deque[tuple[float, int | None, int | None]] = deque()
+        self._steps = None if step_s is None else Steps(step_s)
+        # (time, NN on the grid or None if not accepted, the NN directly before it or None, slot)
+        self._rows: deque[tuple[float, int | None, int | None, int]] = deque()
         self._last_nn: int | None = None
-        self._sum = self._sum_of_squares = self._beats = 0
-        self._sum_of_squared_differences = self._pairs = 0
+        self._tally = Tally()
+        self._slots = empty_slots(8 * LAGS)
+        self._next_slot = 0
 
-    def push(self, beat: CleanBeat) -> HrvMetrics:
-        """Take one beat and return the metrics of the window that it ends."""
-        accepted = beat.label is BeatLabel.NORMAL and not beat.corrected
-        nn = round(beat.nn_ms * GRID_PER_MS) if accepted else None
-        difference = None
-        if nn is not None:
-            self._beats += 1
-            self._sum += nn
-            self._sum_of_squares += nn * nn
+    def push(self, beat: CleanBeat) -> tuple[HrvMetrics, ...]:
+        """Take one beat; return the metrics of the windows that end at it, or that ended since the one before."""
+        if self._steps is None:
+            self._add(beat)
+            self._forget_before(beat.at_s - self._window_s)
+            return (self._metrics(beat.at_s),)
+        out: list[HrvMetrics] = []
+        for end_s in self._steps.passed(beat.at_s):
+            self._forget_before(end_s - self._window_s)
+            if not self._rows:  # no beat, nothing to tell, however many steps a hole lasts
+                self._steps.skip_to(beat.at_s)
+                break
+            out.append(self._metrics(end_s))
+        self._add(beat)
+        return tuple(out)
+
+    def _add(self, beat: CleanBeat) -> None:
+        nn = before = None
+        if beat.gap_before and self._next_slot:
+            self._next_slot += LAGS
+        slot = self._make_room()
+        if beat.accepted:
+            nn = round(beat.nn_ms * GRID_PER_MS)
+            self._tally.add(nn)
+            self._slots.nn[slot], self._slots.taken[slot] = nn, 1
             if self._last_nn is not None and not beat.gap_before:
-                difference = nn - self._last_nn
-                self._pairs += 1
-                self._sum_of_squared_differences += difference * difference
-        self._rows.append((beat.at_s, nn, difference))
+                before = self._last_nn
+                self._tally.add_pair(before, nn)
+                self._slots.difference[slot] = nn - before
+        self._rows.append((beat.at_s, nn, before, slot))
         self._last_nn = nn
-        self._forget_before(beat.at_s - self._window_s)
-        return self._metrics(beat.at_s)
+
+    def _make_room(self) -> int:
+        """The next free slot, with `LAGS` empty ones behind it."""
+        if self._next_slot + 1 + LAGS > len(self._slots.nn):
+            first = self._rows[0][3] if self._rows else self._next_slot
+            held = self._next_slot - first
+            roomy = empty_slots(2 * (held + 4 * LAGS))
+            for name in ("nn", "taken", "difference"):
+                kept = getattr(self._slots, name)[first:]
+                getattr(roomy, name)[: len(kept)] = kept
+            self._slots = roomy
+            self._rows = deque((at_s, nn, before, slot - first) for at_s, nn, before, slot in self._rows)
+            self._next_slot = held
+        self._next_slot += 1
+        return self._next_slot - 1
 
     def _forget_before(self, since_s: float) -> None:
         rows = self._rows
-        while rows[0][0] <= since_s:
-            _, nn, difference = rows.popleft()
+        while rows and rows[0][0] <= since_s:
+            _, nn, _, _ = rows.popleft()
             if nn is not None:
-                self._beats -= 1
-                self._sum -= nn
-                self._sum_of_squares -= nn * nn
-            self._forget_difference(difference)
-            at_s, nn, difference = rows[0]  # the oldest that stays has lost its neighbour
-            self._forget_difference(difference)
-            rows[0] = (at_s, nn, None)
-
-    def _forget_difference(self, difference: int | None) -> None:
-        if difference is not None:
-            self._pairs -= 1
-            self._sum_of_squared_differences -= difference * difference
+                self._tally.remove(nn)
+            if rows:  # the oldest that stays has lost its neighbour
+                at_s, nn, before, slot = rows[0]
+                if nn is not None and before is not None:
+                    self._tally.remove_pair(before, nn)
+                    self._slots.difference[slot] = 0
+                    rows[0] = (at_s, nn, None, slot)
+        if not rows:
+            self._last_nn = None
 
     def _metrics(self, at_s: float) -> HrvMetrics:
-        beats, total = self._beats, self._sum
-        rmssd_ms = sdnn_ms = None
-        if self._pairs >= _MIN_PAIRS:
-            rmssd_ms = sqrt(self._sum_of_squared_differences / self._pairs) / GRID_PER_MS
-            sdnn_ms = sqrt((beats * self._sum_of_squares - total * total) / (beats * (beats - 1))) / GRID_PER_MS
-        return HrvMetrics(
-            at_s=at_s,
-            window_s=self._window_s,
-            mean_heart_rate_bpm=60_000 * GRID_PER_MS * beats / total if beats else None,
-            rmssd_ms=rmssd_ms,
-            sdnn_ms=sdnn_ms,
-            beats=beats,
-            pairs=self._pairs,
-            covered_s=min(self._window_s, total / (1000 * GRID_PER_MS)),
-            corrected_pct=100 * (len(self._rows) - beats) / len(self._rows),
+        first = self._rows[0][3]
+        slots = Slots(
+            nn=self._slots.nn[first : self._next_slot + LAGS],
+            taken=self._slots.taken[first : self._next_slot + LAGS],
+            difference=self._slots.difference[first : self._next_slot + LAGS],
         )
+        return _metrics(self._tally, slots, at_s=at_s, window_s=self._window_s, intervals_seen=len(self._rows))
+
+
+def hrv(series: CleanSeries, *, window_s: float | None = None) -> HrvMetrics:
+    """Time-domain metrics and quality of a whole series: what an `HrvWindow` around all of it says at its last beat.
+
+    Args:
+        series: clean intervals, one at least.
+        window_s: nominal length of the window, for the record; else from the first beat's beginning to the last beat.
+    """
+    accepted = series.accepted
+    nn = on_grid(series.nn_ms[accepted])
+    at_s = float(series.at_s[-1])
+    if window_s is None:
+        window_s = at_s - float(series.at_s[0]) + float(series.nn_ms[0]) / 1000
+    joined = series.accepted_joined
+    return _metrics(
+        tally_of(nn, joined),
+        slots_of(nn, joined, accepted=accepted, gap_before=series.gap_before),
+        at_s=at_s,
+        window_s=window_s,
+        intervals_seen=len(series),
+    )
+
+
+class Steps:
+    """Ends of windows: every `step_s` from the first beat on."""
+
+    def __init__(self, step_s: float) -> None:
+        """No beat was seen yet."""
+        self._step_s = step_s
+        self._start_s: float | None = None
+        self._done = 0
+
+    def passed(self, at_s: float) -> Iterator[float]:
+        """The ends before a beat at `at_s` that were not told yet: all beats up to them are known now."""
+        if self._start_s is None:
+            self._start_s = at_s
+        while (end_s := self._start_s + (self._done + 1) * self._step_s) < at_s:
+            self._done += 1
+            yield end_s
+
+    def skip_to(self, at_s: float) -> None:
+        """Leave out the ends before `at_s`."""
+        assert self._start_s is not None
+        self._done = max(self._done, ceil((at_s - self._start_s) / self._step_s) - 1)
+
+
+def _metrics(tally: Tally, slots: Slots, *, at_s: float, window_s: float, intervals_seen: int) -> HrvMetrics:
+    corrected_pct = 100 * (intervals_seen - tally.beats) / intervals_seen
+    refused_because = ""
+    if corrected_pct > MAX_CORRECTED_PCT:
+        refused_because = (
+            f"{corrected_pct:.0f} % of the intervals had to be corrected, more than {MAX_CORRECTED_PCT:.0f} %"
+        )
+    time_domain = summarise(tally, least_pairs=MIN_PAIRS, refused_because=refused_because)
+    given = NO_INTERVALS
+    if time_domain.sdnn_ms is not None and time_domain.rmssd_ms is not None:
+        given = intervals(tally, slots, sdnn_ms=time_domain.sdnn_ms, rmssd_ms=time_domain.rmssd_ms)
+    return HrvMetrics(
+        at_s=at_s,
+        window_s=window_s,
+        quality=Quality(
+            beats=tally.beats,
+            pairs=tally.pairs,
+            covered_s=min(window_s, tally.total / (1000 * GRID_PER_MS)),
+            corrected_pct=corrected_pct,
+        ),
+        time_domain=time_domain,
+        intervals=given,
+    )

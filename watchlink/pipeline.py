@@ -11,7 +11,6 @@ from typing import Final
 
 from dsp import (
     ArtefactStage,
-    BeatLabel,
     CleanBeat,
     HeartRateSample,
     HeartRateTrace,
@@ -62,6 +61,8 @@ from watchlink.timing import BeatTimer
 from watchlink.unit_audit import RrUnitAuditor, RrUnitVerdict
 
 _US_PER_S: Final = 1_000_000
+# Nobody reads a new RMSSD at every beat; the window of a minute hardly changes in so many seconds.
+_HRV_STEP_S: Final = 5.0
 # A sensor at the edge of contact flickers; what it has said for so long is told.
 _CONTACT_HOLDS_US: Final = 2_000_000
 # A wearable that sent this many reports without an interval does not send intervals.
@@ -82,12 +83,13 @@ class Pipeline:
     def __init__(self, *, person: str, profile: Profile) -> None:
         """`profile` says what to expect of the wearable's firmware."""
         self._person = person
-        self._window = HrvWindow()
+        self._window = HrvWindow(step_s=_HRV_STEP_S)
         self._trace = HeartRateTrace()
         self._spikes = SpikeDetector()
         self._phase = Phase.UNKNOWN
         self._speaking = False
         self._absent_reason = ""
+        self._reason_before = ""
         self._readable_since_s = float("-inf")
         self._wear(profile, after_s=float("-inf"))
 
@@ -100,13 +102,14 @@ class Pipeline:
 
     def enter(self, phase: Phase, *, speaking: bool) -> None:
         """From now on the session is in `phase`, and this person speaks or does not."""
-        was_readable = not self._unreadable_because()
+        before = self._unreadable_because()
         self._phase = phase
         self._speaking = speaking
-        if not was_readable and not self._unreadable_because():
+        if before and not self._unreadable_because():
             # A window that reaches back into talk or movement is as unreadable as they are: begin a new one, and keep
             # the beats out that happened before but come out of the artefact stage later.
-            self._window = HrvWindow()
+            self._window = HrvWindow(step_s=_HRV_STEP_S)
+            self._reason_before = before
             self._readable_since_s = self._last_us / _US_PER_S
 
     def push(self, packet: Notification | Discarded | AttributeRead | LinkChange) -> tuple[Reading, ...]:
@@ -272,6 +275,9 @@ class Pipeline:
     def _clean_all(self, beats: tuple[CleanBeat, ...]) -> list[Reading]:
         readings: list[Reading] = []
         for beat in beats:
+            readings += self._hrv_absence(beat.at_s)
+            early = beat.at_s < self._readable_since_s
+            unreadable = self._absent_reason or (self._reason_before if early else "")
             readings.append(
                 BeatReading(
                     person=self._person,
@@ -280,25 +286,21 @@ class Pipeline:
                     label=beat.label,
                     corrected=beat.corrected,
                     gap_before=beat.gap_before,
+                    hrv_absent_because=unreadable or None,
                 )
             )
-            readings += self._hrv(beat)
+            if not unreadable:
+                readings += [HrvReading(person=self._person, metrics=metrics) for metrics in self._window.push(beat)]
             if self._grade is Grade.BEAT:
                 samples = self._trace.push(
                     since_s=beat.at_s - beat.nn_ms / 1000,
                     until_s=beat.at_s,
                     heart_rate_bpm=60_000 / beat.nn_ms,
-                    clean=beat.label is BeatLabel.NORMAL and not beat.corrected,
+                    clean=beat.accepted,
                     gap_before=beat.gap_before,
                 )
                 readings += self._heart_rate(samples)
         return readings
-
-    def _hrv(self, beat: CleanBeat) -> list[Reading]:
-        absence = self._hrv_absence(beat.at_s)
-        if self._absent_reason or beat.at_s < self._readable_since_s:
-            return absence
-        return [*absence, HrvReading(person=self._person, metrics=self._window.push(beat))]
 
     def _hrv_absence(self, at_s: float) -> list[Reading]:
         """Say once when HRV stops being readable, and why."""

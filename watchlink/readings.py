@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
-from dsp import BeatLabel, HrvMetrics, Spike, SpikeStart
+from dsp import LEVEL_PCT, BeatLabel, HrvMetrics, Intervals, Quality, Spike, SpikeStart, TimeDomain
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
 from watchlink.unit_audit import RrUnitVerdict
@@ -81,7 +81,7 @@ class Late:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatReading:
-    """One beat after cleaning."""
+    """One beat after cleaning; `hrv_absent_because` says why no HRV is read from it, None if it may be."""
 
     person: str
     at_s: float
@@ -89,6 +89,7 @@ class BeatReading:
     label: BeatLabel
     corrected: bool
     gap_before: bool
+    hrv_absent_because: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ class HeartRateReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HrvReading:
-    """HRV of the window that ends now."""
+    """HRV of a window that has ended."""
 
     person: str
     metrics: HrvMetrics
@@ -226,17 +227,21 @@ def to_record(reading: Reading) -> dict[str, Any]:
     return record
 
 
-def _add_fields(record: dict[str, Any], item: Reading | HrvMetrics | Spike | SpikeStart) -> None:
+def _add_fields(record: dict[str, Any], item: Reading | _Part) -> None:
     for name in _FIELDS[type(item)]:
         value = getattr(item, name)
-        if isinstance(value, HrvMetrics | Spike | SpikeStart):
+        if isinstance(value, _PARTS):
             _add_fields(record, value)
         elif isinstance(value, Enum):
             record[name] = value.name.lower().replace("_", " ") if isinstance(value, int) else value.value
+        elif isinstance(value, Intervals):
+            record[f"intervals_{LEVEL_PCT}_pct"] = {
+                metric: interval and [interval.low, interval.high] for metric, interval in value.by_metric()
+            }
         else:
             record[name] = value
 
 
-_FIELDS: Final = {
-    kind: tuple(field.name for field in fields(kind)) for kind in (*_KINDS, HrvMetrics, Spike, SpikeStart)
-}
+_Part: TypeAlias = HrvMetrics | Quality | TimeDomain | Spike | SpikeStart
+_PARTS: Final = (HrvMetrics, Quality, TimeDomain, Spike, SpikeStart)
+_FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in (*_KINDS, *_PARTS)}

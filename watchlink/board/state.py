@@ -154,7 +154,7 @@ class BoardFold:
                 person.heard_us = self._latest_us = item.at_us
                 person.link = LinkState.STREAMING  # whatever was said of the link: here is a report
             case HrvReading():
-                self._person(item.person).rmssd_ms = item.metrics.rmssd_ms
+                self._person(item.person).rmssd_ms = item.metrics.time_domain.rmssd_ms
             case HrvAbsent():
                 self._person(item.person).rmssd_ms = None
             case SpikeStarted():
