@@ -12,7 +12,7 @@ References:
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,7 +53,8 @@ def smoothness_priors(values: ArrayLike, *, regularisation: float = REGULARISATI
     positions = np.arange(count) - (count - 1) / 2
     bent = series - series.mean()
     bent -= positions * ((positions @ bent) / (positions @ positions))
-    return bent - solveh_banded(_smoothness(count, regularisation), bent, check_finite=False)
+    trend = cast("NDArray[np.float64]", solveh_banded(_smoothness(count, regularisation), bent, check_finite=False))
+    return bent - trend
 
 
 def _smoothness(count: int, regularisation: float) -> NDArray[np.float64]:
