@@ -18,7 +18,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -110,6 +110,8 @@ def breathing_rate(
         return CannotTell(reason="There is less than a minute of beats without a break.")
     half_rate_hz = 500 / float(intervals_ms.mean())
     to_hz = min(_OF_HALF_RATE * half_rate_hz, FASTEST_PER_MIN / 60 * (1 + _HALF_WIDTH))
+    if to_hz <= _MAYER_TO_HZ:
+        return CannotTell(reason="The heart beats too slowly to show a breath.")
     waves_ms2 = band_power_ms2(spectrum, from_hz=_WAVES_FROM_HZ, to_hz=to_hz)
     if not waves_ms2 > 0:
         return CannotTell(reason="All intervals are alike.")
@@ -151,8 +153,6 @@ def _slow_line(spectrum: Spectrum, *, waves_ms2: float, to_hz: float) -> Breathi
 def _hump(spectrum: Spectrum, *, to_hz: float) -> BreathingRate | CannotTell | None:
     """The place above Mayer waves that stands out most from both its sides; None if none does."""
     highest_hz = min(to_hz, FASTEST_PER_MIN / 60)
-    if highest_hz <= _MAYER_TO_HZ:
-        return CannotTell(reason="The heart beats too slowly to show a breath.")
     places_hz = np.exp(np.arange(np.log(_MAYER_TO_HZ), np.log(highest_hz), _STEP))
     contrast, doubt = _contrasts(spectrum, places_hz, to_hz=to_hz)
     peaks = [
@@ -162,29 +162,24 @@ def _hump(spectrum: Spectrum, *, to_hz: float) -> BreathingRate | CannotTell | N
     ]
     if not peaks:
         return None
-    halves_hz = np.maximum(_HALF_WIDTH * places_hz, _LINE_BINS / spectrum.window_s)
-    powers_ms2 = {
-        at: band_power_ms2(
-            spectrum, from_hz=float(places_hz[at] - halves_hz[at]), to_hz=float(places_hz[at] + halves_hz[at])
+    humps: list[tuple[float, BreathingRate]] = []  # power and what it says
+    for at in peaks:
+        half_hz = max(_HALF_WIDTH * float(places_hz[at]), _LINE_BINS / spectrum.window_s)
+        from_hz, up_to_hz = float(places_hz[at]) - half_hz, float(places_hz[at]) + half_hz
+        power_ms2 = band_power_ms2(spectrum, from_hz=from_hz, to_hz=up_to_hz)
+        found = BreathingRate(
+            breaths_per_min=60 * _centre_hz(spectrum, from_hz=from_hz, to_hz=up_to_hz),
+            confidence=float(1 - doubt[at]),
+            amplitude_ms=float(np.sqrt(2 * power_ms2)),
         )
-        for at in peaks
-    }
-    best = max(peaks, key=powers_ms2.__getitem__)
-    rivals = [
-        at
-        for at in peaks
-        if abs(places_hz[at] / places_hz[best] - 1) > _APART and powers_ms2[at] > _COMPARABLE * powers_ms2[best]
-    ]
-    if rivals:
-        return CannotTell(
-            reason=f"Two rates stand out: {60 * places_hz[best]:.0f} and {60 * places_hz[rivals[0]]:.0f} a minute."
-        )
-    from_hz, to_hz = float(places_hz[best] - halves_hz[best]), float(places_hz[best] + halves_hz[best])
-    return BreathingRate(
-        breaths_per_min=60 * _centre_hz(spectrum, from_hz=from_hz, to_hz=to_hz),
-        confidence=float(1 - doubt[best]),
-        amplitude_ms=float(np.sqrt(2 * powers_ms2[best])),
-    )
+        humps.append((power_ms2, found))
+    most_ms2, best = max(humps, key=lambda hump: hump[0])
+    for power_ms2, other in humps:
+        apart = abs(other.breaths_per_min / best.breaths_per_min - 1)
+        if apart > _APART and power_ms2 > _COMPARABLE * most_ms2:
+            low, high = sorted((best.breaths_per_min, other.breaths_per_min))
+            return CannotTell(reason=f"Two rates stand out alike: {low:.0f} and {high:.0f} a minute.")
+    return best
 
 
 def _contrasts(
@@ -209,7 +204,7 @@ def _contrasts(
             continue
         contrast[index] = inside / beside
         above, below = bins * 2 * half_hz, bins * sum(b - a for a, b in sides_hz) / len(sides_hz)
-        tail = betainc(below / 2, above / 2, below / (below + above * float(contrast[index])))
+        tail = cast("float", betainc(below / 2, above / 2, below / (below + above * float(contrast[index]))))
         doubt[index] = min(1.0, _PLACES * float(tail))
     return contrast, doubt
 
