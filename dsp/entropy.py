@@ -134,7 +134,8 @@ def _coarse(
     for begin, end in pairwise(edges):
         count = (end - begin) // scale
         if count:
-            sums.append(nn[begin : begin + count * scale].reshape(count, scale).sum(axis=1))
+            rows: NDArray[np.int64] = nn[begin : begin + count * scale].reshape(count, scale)
+            sums.append(np.add.reduce(rows, axis=1))
             joined.append(np.arange(count) > 0)
     if not sums:
         return np.empty(0, np.int64), np.empty(0, np.bool_)
