@@ -134,12 +134,18 @@ def _coarse(
     for begin, end in pairwise(edges):
         count = (end - begin) // scale
         if count:
-            rows: NDArray[np.int64] = nn[begin : begin + count * scale].reshape(count, scale)
-            sums.append(np.add.reduce(rows, axis=1))
-            joined.append(np.arange(count) > 0)
+            of_stretch: NDArray[np.int64] = nn[begin : begin + count * scale].reshape(count, scale).sum(axis=1)
+            sums.append(of_stretch)
+            joined.append(_all_but_first(count))
     if not sums:
         return np.empty(0, np.int64), np.empty(0, np.bool_)
     return np.concatenate(sums), np.concatenate(joined)
+
+
+def _all_but_first(count: int) -> NDArray[np.bool_]:
+    follows = np.ones(count, np.bool_)
+    follows[0] = False
+    return follows
 
 
 def _entropy(nn: NDArray[np.int64], follows: NDArray[np.bool_], reach: float, m: int) -> float | None:
