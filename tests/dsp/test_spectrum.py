@@ -332,6 +332,8 @@ def test_arguments_out_of_range() -> None:
         welch(nn_ms, segment_s=5)
     with pytest.raises(SeriesError, match="last frequency"):
         lomb_scargle(nn_ms, up_to_hz=0)
+    with pytest.raises(SeriesError, match="no wave"):
+        lomb_scargle(nn_ms, up_to_hz=0.005)
     with pytest.raises(SeriesError, match="order"):
         burg(nn_ms, order=0)
     with pytest.raises(SeriesError, match="VLF"):
