@@ -92,9 +92,9 @@ def breathing_rate(
     A wave can be seen up to half the heart rate: at 50 beats a minute no more than 23 breaths. Take windows of one to
     five minutes; over more, breathing changes. Clean them first: a premature beat is a wave of every rate.
 
-    Below 8.4 a minute what is claimed is that the heart swings at one steady rate with little else beside it, as it does
-    with paced breathing, and not that a breath was seen: a person whose Mayer waves are as steady as a pacer would look
-    the same. It takes four minutes without a break.
+    Below 8.4 a minute what is claimed is that the heart swings at one steady rate with little else beside it, as it
+    does with paced breathing, and not that a breath was seen: a person whose Mayer waves are as steady as a pacer would
+    look the same. It takes four minutes without a break.
 
     Args:
         nn_ms: intervals in ms, shape (n,), n >= 16.
