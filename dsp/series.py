@@ -9,7 +9,7 @@ break.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,6 +63,12 @@ class CleanSeries:
             corrected=np.array([beat.corrected for beat in beats], dtype=np.bool_),
             gap_before=np.array([beat.gap_before for beat in beats], dtype=np.bool_),
         )
+
+    def beats(self) -> Iterator[CleanBeat]:
+        """The beats, one after the other: what a stage takes."""
+        rows = (self.at_s, self.nn_ms, self.label, self.corrected, self.gap_before)
+        for at_s, nn_ms, label, corrected, gap_before in zip(*(row.tolist() for row in rows), strict=True):
+            yield CleanBeat(at_s=at_s, nn_ms=nn_ms, label=LABELS[label], corrected=corrected, gap_before=gap_before)
 
     @property
     def accepted(self) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from watchlink import __version__
+from watchlink.commands.analyse import analyse
 from watchlink.commands.demo import demo
 from watchlink.commands.devices import devices
 from watchlink.commands.doctor import doctor
@@ -38,6 +39,7 @@ app.command()(ends_with_its_reader(scan))
 app.command()(ends_with_its_reader(pair))
 app.command()(ends_with_its_reader(live))
 app.command()(ends_with_its_reader(replay))
+app.command()(ends_with_its_reader(analyse))
 app.add_typer(devices, name="devices")
 app.add_typer(sessions, name="sessions")
 app.add_typer(profiles, name="profiles")

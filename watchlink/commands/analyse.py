@@ -1,0 +1,253 @@
+"""`watchlink analyse`: the HRV metrics of a capture, a stored session or a text file of RR intervals."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, NamedTuple, cast
+
+import typer
+
+from watchlink.commands.exits import NO_RR, POOR
+from watchlink.commands.running import ArchiveOption, JsonOption, archive_path, say
+
+if TYPE_CHECKING:
+    from dsp import Analysis, CleanBeat
+    from watchlink.captures.rr_text import RrText
+    from watchlink.packets import Packet
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_PEEK: Final = 256
+
+
+class Unit(StrEnum):
+    """Of the intervals in a text file."""
+
+    MS = "ms"
+    S = "s"
+
+
+class _Person(NamedTuple):
+    """Whose beats these are, in stretches from which HRV may be read, and why others were left out."""
+
+    name: str | None
+    stretches: list[list[CleanBeat]]
+    left_out: dict[str, int]
+
+
+def analyse(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A capture, or a text of RR intervals (one a line, or a column rr_ms); - for standard input."
+        ),
+    ] = None,
+    *,
+    session: Annotated[int | None, typer.Option(help="A session of the archive instead of a file.")] = None,
+    person: Annotated[str | None, typer.Option(help="Only this person of a capture or session.")] = None,
+    window: Annotated[
+        float | None, typer.Option(min=10, help="Seconds of a window.", show_default="the whole recording")
+    ] = None,
+    step: Annotated[
+        float | None, typer.Option(min=1, help="Seconds from window to window.", show_default="as --window")
+    ] = None,
+    unit: Annotated[
+        Unit | None, typer.Option(help="Of the intervals in a text file.", show_default="as its header says, else ms")
+    ] = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One row a window, metrics as columns.")] = False,
+    archive: ArchiveOption = None,
+) -> None:
+    """Print HRV metrics, with what they stand on, of a capture, a session or a text of RR intervals."""
+    if (file is None) == (session is None):
+        raise typer.BadParameter("Name a file, or a session with --session; one of the two.")
+    if step is not None and window is None:
+        raise typer.BadParameter("A step needs a window: add --window SECONDS.")
+    if as_json and as_csv:
+        raise typer.BadParameter("--json or --csv, one of the two.")
+    people = _people(file, session=session, archive=archive, unit=unit)
+    if person is not None:
+        names = [found.name for found in people if found.name is not None]
+        people = [found for found in people if found.name == person]
+        if not people:
+            known = f"There are: {', '.join(names)}." if names else "This recording names nobody."
+            raise typer.BadParameter(f"Nobody is called {person} in it. {known}")
+    carried = False
+    printed = _Printer(as_json=as_json, as_csv=as_csv, windows=window is not None)
+    for found in people:
+        for analysis in _analyses(found, window=window, step=step):
+            printed.show(analysis, person=found.name)
+            carried |= analysis.hrv.time_domain.rmssd_ms is not None
+        for reason, beats in found.left_out.items():
+            who = "" if found.name is None else f"{found.name}: "
+            say(f"{who}{f'{beats} beats left out: ' if beats else 'no HRV: '}{reason}.")
+    if not any(found.stretches for found in people):
+        say("No HRV can be read from this recording.")
+        raise typer.Exit(NO_RR)
+    if not carried:
+        say("Nothing in it carries a variability: too few beats, or too many that had to be corrected.")
+        raise typer.Exit(POOR)
+
+
+def _analyses(found: _Person, *, window: float | None, step: float | None) -> Iterator[Analysis]:
+    from dsp import AnalysisWindow, CleanSeries
+    from dsp import analyse as analyse_series
+
+    if window is None:
+        if found.stretches:
+            yield analyse_series(CleanSeries.of([beat for stretch in found.stretches for beat in stretch]))
+        return
+    for stretch in found.stretches:
+        stage = AnalysisWindow(window_s=window, step_s=step or window)
+        for beat in stretch:
+            yield from stage.push(beat)
+        yield from stage.flush()
+
+
+def _people(file: Path | None, *, session: int | None, archive: Path | None, unit: Unit | None) -> list[_Person]:
+    """Everybody in the recording."""
+    from watchlink.captures import open_capture, rr_text
+
+    if file is None:
+        assert session is not None
+        from watchlink.archive import Archive
+
+        with Archive(archive_path(archive)) as opened:
+            opened.session(session)
+            with closing(opened.packets(session)) as packets:
+                return _of_packets(packets)
+    name = "standard input" if str(file) == "-" else file.name
+    content = _text_of_intervals(file, name)
+    if content is not None:
+        return [_of_text(rr_text.read(content, name, unit=unit), name)]
+    with open_capture(file) as capture:
+        return _of_packets(capture.packets)
+
+
+def _text_of_intervals(file: Path, name: str) -> BinaryIO | None:
+    """The file, unpacked and at its beginning, if it can be a text of intervals; None if it is to be a capture."""
+    from watchlink.captures import rr_text
+    from watchlink.errors import CaptureError
+
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else None
+        if content is None:
+            with file.open("rb") as opened:
+                start = opened.read(_PEEK)
+                if not (start.startswith(_GZIP_MAGIC) or rr_text.recognises(start)):
+                    return None
+                content = start + opened.read()
+        if content.startswith(_GZIP_MAGIC):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CaptureError(f"{name} cannot be read: {reason}. Check the path and its permissions.") from error
+    if not content:
+        raise CaptureError(f"{name} is empty: nothing was recorded into it.")
+    if not rr_text.recognises(content[:_PEEK]):
+        if str(file) == "-":
+            raise CaptureError("Standard input is no text of RR intervals. Name a capture as a file.")
+        return None
+    return cast("BinaryIO", io.BytesIO(content))
+
+
+def _of_text(text: RrText, name: str) -> _Person:
+    from dsp import RrUnitWarning, SeriesError, clean
+    from watchlink.errors import CaptureError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RrUnitWarning)
+        try:
+            series = clean(text.rr_ms, at_s=text.at_s, gap_before=text.gap_before)
+        except RrUnitWarning as doubt:
+            hint = "Add --unit s." if "look like seconds" in str(doubt) else "Write them in milliseconds."
+            raise CaptureError(f"{name}: {doubt} {hint}") from None
+        except SeriesError as error:
+            raise CaptureError(f"{name}: {error}") from error
+    beats = list(series.beats())
+    return _Person(name=None, stretches=[beats] if beats else [], left_out={})
+
+
+def _of_packets(packets: Iterator[Packet]) -> list[_Person]:
+    """Fold the log as a session does and take each person's beats, as far as HRV may be read from them."""
+    from dsp import CleanBeat
+    from watchlink.errors import CaptureError
+    from watchlink.fold import SessionFold
+    from watchlink.readings import BeatReading, HrvAbsent, Measured, Reading
+
+    fold = SessionFold()
+    people: dict[str, _Person] = {}
+    readable: dict[str, bool] = {}
+
+    def take(readings: tuple[Reading, ...]) -> None:
+        for reading in readings:
+            match reading:
+                case Measured(person=name):
+                    people.setdefault(name, _Person(name=name, stretches=[], left_out={}))
+                case HrvAbsent(person=name, reason=reason):
+                    people[name].left_out.setdefault(reason, 0)
+                case BeatReading(person=name, hrv_absent_because=str(reason)):
+                    people[name].left_out[reason] = people[name].left_out.get(reason, 0) + 1
+                    readable[name] = False
+                case BeatReading(person=name):
+                    if not readable.get(name):
+                        people[name].stretches.append([])
+                        readable[name] = True
+                    beat = CleanBeat(
+                        at_s=reading.at_s,
+                        nn_ms=reading.nn_ms,
+                        label=reading.label,
+                        corrected=reading.corrected,
+                        gap_before=reading.gap_before or not people[name].stretches[-1],
+                    )
+                    people[name].stretches[-1].append(beat)
+                case _:
+                    pass
+
+    for packet in packets:
+        take(fold.push(packet))
+    take(fold.flush())
+    if not people:
+        raise CaptureError("It was read to its end, and there is no heart-rate notification in it.")
+    return list(people.values())
+
+
+class _Printer:
+    """Prints analyses as they come."""
+
+    def __init__(self, *, as_json: bool, as_csv: bool, windows: bool) -> None:
+        self._as_json = as_json
+        self._as_csv = as_csv
+        self._windows = windows
+        self._writer: csv.DictWriter[str] | None = None
+        self._first = True
+
+    def show(self, analysis: Analysis, *, person: str | None) -> None:
+        from watchlink.reports.hrv_table import hrv_table, to_record, to_row, window_line
+
+        if self._as_json:
+            typer.echo(json.dumps(to_record(analysis, person=person), ensure_ascii=False, separators=(",", ":")))
+        elif self._as_csv:
+            row = to_row(analysis, person=person)
+            if self._writer is None:
+                self._writer = csv.DictWriter(sys.stdout, fieldnames=list(row), lineterminator="\n")
+                self._writer.writeheader()
+            self._writer.writerow(row)
+        elif self._windows:
+            typer.echo(window_line(analysis, person=person or ""))
+        else:
+            from rich.console import Console
+
+            if not self._first:
+                typer.echo()
+            self._first = False
+            Console(highlight=False).print(hrv_table(analysis, title=person or "All of it"))
