@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from math import pi, sin
 from pathlib import Path
@@ -293,7 +294,7 @@ class TestHrvAbsence:
         pipe.enter(Phase.SILENT, speaking=False)
         after = run(pipe, packets[240:])
         assert only(HrvAbsent, after) == []
-        assert only(HrvReading, after)[-1].metrics.rmssd_ms is not None
+        assert only(HrvReading, after)[-1].metrics.time_domain.rmssd_ms is not None
 
     @pytest.mark.parametrize("phase", [Phase.TALK, Phase.MOVEMENT])
     def test_hrv_shown_in_silence_stands_on_no_beat_from_before_it(self, phase: Phase) -> None:
@@ -304,7 +305,21 @@ class TestHrvAbsence:
         run(pipe, packets[:120])
         pipe.enter(Phase.SILENT, speaking=False)
         shown = only(HrvReading, run(pipe, packets[120:]))
-        assert [hrv for hrv in shown if hrv.metrics.at_s - hrv.metrics.covered_s < 119 and hrv.metrics.rmssd_ms] == []
+        assert any(hrv.metrics.time_domain.rmssd_ms for hrv in shown)
+        assert min(hrv.metrics.at_s - hrv.metrics.quality.covered_s for hrv in shown) >= 119
+
+    def test_each_beat_says_why_no_hrv_is_read_from_it(self) -> None:
+        packets = wearing(240)
+        pipe = pipeline(_STRAP)
+        pipe.enter(Phase.TALK, speaking=False)
+        beats = only(BeatReading, run(pipe, packets[:120]))
+        pipe.enter(Phase.SILENT, speaking=False)
+        beats += only(BeatReading, run(pipe, packets[120:]))
+        turn_s = packets[119].at_us / 1e6
+        assert {beat.hrv_absent_because for beat in beats if beat.at_s < turn_s} == {
+            "talking makes breathing irregular"
+        }
+        assert {beat.hrv_absent_because for beat in beats if beat.at_s >= turn_s} == {None}
 
     def test_another_reason_is_said_too(self) -> None:
         packets = wearing(60)
@@ -319,7 +334,8 @@ class TestHrvAbsence:
         silent, talking = pipeline(_STRAP), pipeline(_STRAP)
         talking.enter(Phase.TALK, speaking=True)
         packets = wearing(90)
-        assert only(BeatReading, run(talking, packets)) == only(BeatReading, run(silent, packets))
+        while_talking = [replace(beat, hrv_absent_because=None) for beat in only(BeatReading, run(talking, packets))]
+        assert while_talking == only(BeatReading, run(silent, packets))
 
 
 class TestBreaks:

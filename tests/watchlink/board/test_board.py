@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from dsp import BeatLabel, HrvMetrics, Spike, SpikeEnding, SpikeStart
+from dsp import BeatLabel, CleanBeat, CleanSeries, Spike, SpikeEnding, SpikeStart, hrv
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
 from watchlink.board.state import AgainstUsual, BoardFold, BoardState, PersonState, Signal
@@ -100,17 +100,9 @@ def _link(wearable: str, state: LinkState) -> LinkChange:
 
 
 def _hrv(person: str, rmssd_ms: float | None) -> HrvReading:
-    metrics = HrvMetrics(
-        at_s=60,
-        window_s=60,
-        mean_heart_rate_bpm=70,
-        rmssd_ms=rmssd_ms,
-        sdnn_ms=50,
-        beats=60,
-        pairs=59,
-        covered_s=60,
-        corrected_pct=0,
-    )
+    beats = [CleanBeat(at_s=at, nn_ms=1000.0 + at % 2) for at in range(1, 61)]
+    metrics = hrv(CleanSeries.of(beats), window_s=60)
+    metrics = replace(metrics, time_domain=replace(metrics.time_domain, rmssd_ms=rmssd_ms))
     return HrvReading(person=person, metrics=metrics)
 
 
@@ -606,7 +598,15 @@ def test_what_people_type_cannot_steer_the_terminal() -> None:
 def test_readings_that_no_screen_shows_are_taken_without_a_word() -> None:
     board = _board(_seat("Heron"))
     before = board.at(0)
-    beat = BeatReading(person="Heron", at_s=1, nn_ms=800, label=BeatLabel.NORMAL, corrected=False, gap_before=False)
+    beat = BeatReading(
+        person="Heron",
+        at_s=1,
+        nn_ms=800,
+        label=BeatLabel.NORMAL,
+        corrected=False,
+        gap_before=False,
+        hrv_absent_because=None,
+    )
     board.accept(beat)
     board.accept(Worn(person="Heron", at_us=1, location=BodySensorLocation.CHEST))
     assert board.at(0) == before

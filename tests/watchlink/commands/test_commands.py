@@ -26,7 +26,7 @@ import pytest
 from rich.console import Console
 
 import watchlink
-from dsp import BeatLabel, HrvMetrics, Spike, SpikeEnding, SpikeStart
+from dsp import BeatLabel, CleanBeat, CleanSeries, Spike, SpikeEnding, SpikeStart, hrv
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
 from firmware_profiles.profiles import GENERIC_ID, load_profiles
@@ -772,17 +772,7 @@ def test_a_reader_that_goes_away_after_a_line_ends_a_command_quietly(tmp_path: P
 # --- sinks -----------------------------------------------------------------------------------------------------------
 
 
-_METRICS = HrvMetrics(
-    at_s=60,
-    window_s=60,
-    mean_heart_rate_bpm=70.5,
-    rmssd_ms=None,
-    sdnn_ms=None,
-    beats=12,
-    pairs=11,
-    covered_s=10,
-    corrected_pct=0,
-)
+_METRICS = hrv(CleanSeries.of([CleanBeat(at_s=at, nn_ms=1000.0) for at in range(12)]), window_s=60)
 _START = SpikeStart(onset_s=50, detected_s=60, usual_bpm=70, rise_bpm=14)
 _SPIKE = Spike(
     onset_s=50,
@@ -821,7 +811,15 @@ _EVERY_KIND: tuple[Item, ...] = (
     Undecodable(person="Heron", at_us=40, reason="empty"),
     Duplicate(person="Heron", at_us=50),
     *(
-        BeatReading(person="Heron", at_s=1.0, nn_ms=800.0, label=label, corrected=True, gap_before=True)
+        BeatReading(
+            person="Heron",
+            at_s=1.0,
+            nn_ms=800.0,
+            label=label,
+            corrected=True,
+            gap_before=True,
+            hrv_absent_because="movement",
+        )
         for label in BeatLabel
     ),
     HeartRateReading(
