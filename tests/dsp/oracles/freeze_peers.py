@@ -39,7 +39,7 @@ sys.modules["peakutils"] = types.ModuleType("peakutils")
 # nolds 0.6.3 (under hrv-analysis and pyHRV) asks on import for the resources of a module as if it were a package, which
 # Python 3.11 refuses.
 _files = importlib.resources.files
-importlib.resources.files = lambda name: _files("nolds" if name == "nolds.datasets" else name)  # type: ignore
+importlib.resources.files = lambda name: _files("nolds" if name == "nolds.datasets" else name)  # type: ignore[assignment]
 
 import hrvanalysis  # noqa: E402
 import neurokit2  # noqa: E402
@@ -56,7 +56,18 @@ from astropy.timeseries import LombScargle  # noqa: E402
 from scipy.interpolate import CubicSpline  # noqa: E402
 
 _HERE = Path(__file__).parent
-_PACKAGES = ("neurokit2", "systole", "hrv-analysis", "pyhrv", "nolds", "astropy", "spectrum", "numpy", "scipy", "pandas")
+_PACKAGES = (
+    "neurokit2",
+    "systole",
+    "hrv-analysis",
+    "pyhrv",
+    "nolds",
+    "astropy",
+    "spectrum",
+    "numpy",
+    "scipy",
+    "pandas",
+)
 # Beats above which a peer's nonlinear functions take minutes or the machine's memory.
 _LONG = 5000
 
@@ -111,9 +122,7 @@ def _neurokit2(rr_ms: np.ndarray) -> _Answers:
     answers.ask("lomb", lambda: _table(neurokit2.hrv_frequency(given, psd_method="lomb", normalize=False)))
     answers.ask(
         "lomb_uneven",
-        lambda: _table(
-            neurokit2.hrv_frequency(given, psd_method="lomb", normalize=False, interpolation_rate=None)
-        ),
+        lambda: _table(neurokit2.hrv_frequency(given, psd_method="lomb", normalize=False, interpolation_rate=None)),
     )
     answers.ask("burg", lambda: _table(neurokit2.hrv_frequency(given, psd_method="burg", normalize=False)))
     wanted = ("SD1", "SD2", "SD1SD2", "DFA_alpha1", "DFA_alpha2", "SampEn", "ApEn", "CSI", "CVI")
@@ -128,9 +137,7 @@ def _neurokit2(rr_ms: np.ndarray) -> _Answers:
 
 
 def _detrended(even_ms: np.ndarray) -> np.ndarray:
-    return np.asarray(
-        neurokit2.signal_detrend(even_ms, method="tarvainen2002", regularization=500, sampling_rate=4)
-    )
+    return np.asarray(neurokit2.signal_detrend(even_ms, method="tarvainen2002", regularization=500, sampling_rate=4))
 
 
 def _edges(values: np.ndarray) -> dict[str, Any]:
@@ -171,14 +178,19 @@ def _pyhrv(rr_ms: np.ndarray) -> _Answers:
     answers.ask("tinn", lambda: _tuple(time.tinn(rr_ms, plot=False)))
     answers.ask("tinn_long", lambda: _tuple(time.tinn(rr_ms, plot=False, mode="long")))
     answers.ask("entropy", lambda: _tuple(nonlinear.sample_entropy(rr_ms)))
-    answers.ask("dfa", lambda: _tuple(nonlinear.dfa(rr_ms, mode="dev")))
+    for again in ("dfa", "dfa_asked_again"):  # nolds fits the line by RANSAC, with dice
+        answers.ask(again, lambda: _tuple(nonlinear.dfa(rr_ms, mode="dev")))
     for name in ("welch", "lomb", "ar"):
         answers.ask(name, lambda name=name: _tuple(getattr(frequency, f"{name}_psd")(rr_ms, mode="dev")[0]))
     return answers
 
 
 def _tuple(answer: Any) -> dict[str, Any]:
-    return {key: answer[key] for key in answer.keys() if not key.endswith(("bands", "window", "interpolation", "beats"))}
+    return {
+        key: answer[key]
+        for key in dict(answer.items())
+        if not key.endswith(("bands", "window", "interpolation", "beats"))
+    }
 
 
 def _parts(rr_ms: np.ndarray) -> _Answers:
@@ -189,20 +201,23 @@ def _parts(rr_ms: np.ndarray) -> _Answers:
     tolerance = 0.2 * float(np.std(rr_ms, ddof=1))
     answers.ask("nolds.sampen_closed", lambda: nolds.sampen(rr_ms, 2, tolerance, closed=True))
     answers.ask("nolds.sampen_open", lambda: nolds.sampen(rr_ms, 2, tolerance))
-    answers.ask("nolds.dfa_4_16", lambda: nolds.dfa(rr_ms, range(4, 17), overlap=False))
-    answers.ask("nolds.dfa_16_64", lambda: nolds.dfa(rr_ms, range(16, 65), overlap=False))
+    answers.ask("nolds.dfa_4_16", lambda: nolds.dfa(rr_ms, range(4, 17), overlap=False, fit_exp="poly"))
+    answers.ask("nolds.dfa_16_64", lambda: nolds.dfa(rr_ms, range(16, 65), overlap=False, fit_exp="poly"))
     times_s = np.cumsum(rr_ms) / 1000
     times_s -= times_s[0]
     frequency_hz = np.arange(1, int(0.5 * 4 * times_s[-1]) + 1) / (4 * times_s[-1])
     answers.ask(
         "astropy.lomb_ms2",
-        lambda: LombScargle(times_s, rr_ms - rr_ms.mean(), normalization="psd", fit_mean=False, center_data=False)
-        .power(frequency_hz, method="slow")[::40],
+        lambda: LombScargle(
+            times_s, rr_ms - rr_ms.mean(), normalization="psd", fit_mean=False, center_data=False
+        ).power(frequency_hz, method="slow")[::40],
     )
     even_ms = CubicSpline(times_s, rr_ms)(np.arange(int(times_s[-1] * 4) + 1) / 4)
     straight = scipy.signal.detrend(even_ms)
     answers.ask("scipy.one_hann_window", lambda: _bands(*_one_window(straight)))
-    answers.ask("spectrum.burg_16", lambda: dict(zip(("a", "variance"), spectrum.arburg(straight, 16)[:2], strict=True)))
+    answers.ask(
+        "spectrum.burg_16", lambda: dict(zip(("a", "variance"), spectrum.arburg(straight, 16)[:2], strict=True))
+    )
     return answers
 
 
@@ -214,7 +229,8 @@ def _bands(frequency_hz: np.ndarray, psd: np.ndarray) -> dict[str, float]:
     edges = {"vlf": (0, 0.04), "lf": (0.04, 0.15), "hf": (0.15, 0.4)}
     step_hz = frequency_hz[1]
     return {
-        name: psd[(frequency_hz >= begin) & (frequency_hz < end)].sum() * step_hz for name, (begin, end) in edges.items()
+        name: psd[(frequency_hz >= begin) & (frequency_hz < end)].sum() * step_hz
+        for name, (begin, end) in edges.items()
     }
 
 
@@ -313,7 +329,6 @@ def _freeze(name: str, series: Iterator[tuple[str, np.ndarray]], **more: Any) ->
             "sha256_of_float64": hashlib.sha256(rr_ms.astype("<f8").tobytes()).hexdigest(),
             **{peer: ask(rr_ms) for peer, ask in _ASKED.items()},
         }
-        print(name, key, len(rr_ms), flush=True)
     (_HERE / name).write_text(json.dumps(frozen, indent=1) + "\n")
 
 

@@ -1,0 +1,473 @@
+"""Our numbers beside those of NeuroKit2, systole, hrv-analysis and pyHRV on the same series.
+
+Where a peer has our number, its own answer is the oracle; where it has another, the test says by which formula ours
+becomes theirs. The answers are frozen in `oracles/` with the versions that gave them; so are the synthetic series.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.signal
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from dsp.artefacts import ArtefactStage
+from dsp.beats import Beat, BeatLabel
+from dsp.detrending import smoothness_priors
+from dsp.spectrum import Spectrum, band_power_ms2, bands, burg, lomb_scargle, welch
+from dsp.time_domain import TimeDomain, time_domain
+
+Floats = NDArray[np.float64]
+
+_ORACLES = Path(__file__).with_name("oracles")
+_PEERS = json.loads((_ORACLES / "peers.json").read_text())
+_SHORT = [name for name, said in _PEERS["series"].items() if said["count"] < 1000]
+_BIN_MS = 1000 / 128
+EXACT = 1e-12
+
+
+def _series(name: str) -> Floats:
+    with np.load(_ORACLES / "series.npz") as series:
+        values = series[name].astype(np.float64)
+    return values * 1000 / 1024 if name.endswith("_ticks") else values
+
+
+_RR_MS = {name: _series(name) for name in _PEERS["series"]}
+_OURS = {name: time_domain(rr_ms) for name, rr_ms in _RR_MS.items()}
+
+
+@pytest.fixture(params=list(_RR_MS))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def rr_ms(name: str) -> Floats:
+    return _RR_MS[name]
+
+
+@pytest.fixture
+def ours(name: str) -> TimeDomain:
+    return _OURS[name]
+
+
+@pytest.fixture
+def said(name: str) -> Mapping[str, Any]:
+    said: Mapping[str, Any] = _PEERS["series"][name]
+    return said
+
+
+@pytest.fixture(params=_SHORT)
+def short(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def _approx(value: float | None, rel: float = EXACT) -> Any:
+    return pytest.approx(value, rel=rel, abs=0)
+
+
+def _value(metrics: object, field: str) -> float:
+    value = getattr(metrics, field)
+    assert isinstance(value, float)
+    return value
+
+
+def _bands(spectrum: Spectrum) -> tuple[float, float, float]:
+    edges_hz = ((0.0, 0.04), (0.04, 0.15), (0.15, 0.4))
+    vlf, lf, hf = (band_power_ms2(spectrum, from_hz=begin, to_hz=end) for begin, end in edges_hz)
+    return vlf, lf, hf
+
+
+def _even(rr_ms: Floats) -> tuple[Floats, float]:
+    """The series on a cubic spline at 4 Hz, and how long it lasts."""
+    times_s = np.cumsum(rr_ms) / 1000
+    span_s = float(times_s[-1] - times_s[0])
+    return CubicSpline(times_s - times_s[0], rr_ms)(np.arange(int(span_s * 4) + 1) / 4), span_s
+
+
+def test_the_peers_were_asked_about_these_very_series(rr_ms: Floats, said: Mapping[str, Any]) -> None:
+    assert hashlib.sha256(rr_ms.astype("<f8").tobytes()).hexdigest() == said["sha256_of_float64"]
+    assert _PEERS["versions"]["neurokit2"] == "0.2.13"
+    assert _PEERS["versions"]["systole"] == "0.3.1"
+    assert _PEERS["versions"]["hrv-analysis"] == "1.0.5"
+    assert _PEERS["versions"]["pyhrv"] == "0.5.0"
+
+
+# --- time domain: agreement ---
+
+_SAME = [
+    ("mean_nn_ms", "neurokit2", "time.MeanNN"),
+    ("mean_nn_ms", "hrv-analysis", "time.mean_nni"),
+    ("mean_nn_ms", "pyhrv", "time.nni_mean"),
+    ("median_nn_ms", "neurokit2", "time.MedianNN"),
+    ("median_nn_ms", "hrv-analysis", "time.median_nni"),
+    ("iqr_ms", "neurokit2", "time.IQRNN"),
+    ("min_heart_rate_bpm", "hrv-analysis", "time.min_hr"),
+    ("max_heart_rate_bpm", "hrv-analysis", "time.max_hr"),
+    ("min_heart_rate_bpm", "pyhrv", "time.hr_min"),
+    ("max_heart_rate_bpm", "pyhrv", "time.hr_max"),
+    ("sdnn_ms", "neurokit2", "time.SDNN"),
+    ("sdnn_ms", "hrv-analysis", "time.sdnn"),
+    ("sdnn_ms", "pyhrv", "time.sdnn"),
+    ("rmssd_ms", "neurokit2", "time.RMSSD"),
+    ("rmssd_ms", "hrv-analysis", "time.rmssd"),
+    ("rmssd_ms", "pyhrv", "time.rmssd"),
+    ("sdsd_ms", "neurokit2", "time.SDSD"),
+    ("pnn20_pct", "hrv-analysis", "time.pnni_20"),
+    ("pnn20_pct", "pyhrv", "time.pnn20"),
+    ("pnn50_pct", "hrv-analysis", "time.pnni_50"),
+    ("pnn50_pct", "pyhrv", "time.pnn50"),
+    ("triangular_index", "neurokit2", "time.HTI"),
+    ("triangular_index", "pyhrv", "triangular.tri_index"),
+    ("sd1_ms", "hrv-analysis", "poincare.sd1"),
+]
+
+
+@pytest.mark.parametrize(("field", "peer", "theirs"), _SAME)
+def test_the_same_number_to_the_last_digits(
+    ours: TimeDomain, said: Mapping[str, Any], field: str, peer: str, theirs: str
+) -> None:
+    assert _value(ours, field) == pytest.approx(said[peer][theirs], rel=EXACT, abs=EXACT)
+
+
+@pytest.mark.parametrize(("field", "theirs"), [("sd1_ms", "SD1"), ("sd2_ms", "SD2"), ("sd1_sd2", "SD1SD2")])
+def test_neurokit_has_our_poincare_plot(short: str, field: str, theirs: str) -> None:
+    said = _PEERS["series"][short]["neurokit2"][f"nonlinear.{theirs}"]
+    assert _value(_OURS[short], field) == _approx(said)
+
+
+@pytest.mark.parametrize(
+    ("field", "theirs"),
+    [
+        ("mean_nn_ms", "MeanRR"),
+        ("median_nn_ms", "MedianRR"),
+        ("min_heart_rate_bpm", "MinBPM"),
+        ("max_heart_rate_bpm", "MaxBPM"),
+        ("sdnn_ms", "SDNN"),
+        ("sdsd_ms", "SDSD"),
+        ("rmssd_ms", "RMSSD"),
+        ("pnn50_pct", "pnn50"),
+    ],
+)
+def test_systole_has_the_same_numbers_rounded_to_six_places(
+    ours: TimeDomain, said: Mapping[str, Any], field: str, theirs: str
+) -> None:
+    assert _value(ours, field) == pytest.approx(said["systole"][f"time.{theirs}"], abs=0.51e-6, rel=0)
+
+
+def test_neurokit_scales_the_median_deviation_to_a_normal_distribution(
+    ours: TimeDomain, said: Mapping[str, Any]
+) -> None:
+    assert _value(ours, "mad_ms") * 1.4826 == _approx(said["neurokit2"]["time.MadNN"])
+
+
+def test_shares_of_the_mean_are_fractions_elsewhere(ours: TimeDomain, said: Mapping[str, Any]) -> None:
+    assert _value(ours, "cvnn_pct") == _approx(100 * said["neurokit2"]["time.CVNN"])
+    assert _value(ours, "cvnn_pct") == _approx(100 * said["hrv-analysis"]["time.cvnni"])
+
+
+# --- time domain: explained differences ---
+
+
+@pytest.mark.parametrize("limit", [20, 50])
+def test_neurokit_divides_pnn_by_intervals_where_there_are_only_pairs(
+    rr_ms: Floats, ours: TimeDomain, said: Mapping[str, Any], limit: int
+) -> None:
+    count = len(rr_ms)
+    theirs = said["neurokit2"][f"time.pNN{limit}"]
+    assert theirs * count / (count - 1) == pytest.approx(_value(ours, f"pnn{limit}_pct"), rel=EXACT)
+
+
+def test_the_mean_heart_rate_of_the_others_is_the_mean_of_the_beats_own_rates(
+    rr_ms: Floats, ours: TimeDomain, said: Mapping[str, Any]
+) -> None:
+    of_beats_bpm = float(np.mean(60_000 / rr_ms))
+    assert said["hrv-analysis"]["time.mean_hr"] == _approx(of_beats_bpm)
+    assert said["pyhrv"]["time.hr_mean"] == _approx(of_beats_bpm)
+    assert said["systole"]["time.MeanBPM"] == _approx(of_beats_bpm, rel=1e-7)
+    beats_in_a_minute = 60_000 * len(rr_ms) / rr_ms.sum()
+    assert _value(ours, "mean_heart_rate_bpm") == _approx(beats_in_a_minute)
+    assert beats_in_a_minute < of_beats_bpm  # always: a harmonic mean is not above an arithmetic one
+
+
+def test_hrv_analysis_has_the_population_deviation_of_the_differences(
+    rr_ms: Floats, ours: TimeDomain, said: Mapping[str, Any]
+) -> None:
+    pairs = len(rr_ms) - 1
+    assert said["hrv-analysis"]["time.sdsd"] == _approx(_value(ours, "sdsd_ms") * np.sqrt((pairs - 1) / pairs))
+
+
+def test_pyhrv_takes_the_deviation_of_absolute_differences_for_sdsd(
+    rr_ms: Floats, ours: TimeDomain, said: Mapping[str, Any]
+) -> None:
+    theirs = said["pyhrv"]["time.sdsd"]
+    assert theirs == _approx(float(np.abs(np.diff(rr_ms)).std(ddof=1)))
+    assert theirs < 0.7 * _value(ours, "sdsd_ms")
+
+
+def test_systole_and_pyhrv_have_population_deviations_in_the_poincare_plot(
+    rr_ms: Floats, ours: TimeDomain, said: Mapping[str, Any]
+) -> None:
+    count, pairs = len(rr_ms), len(rr_ms) - 1
+    to_population = np.sqrt((pairs - 1) / pairs)
+    assert said["pyhrv"]["poincare.sd1"] == _approx(_value(ours, "sd1_ms") * to_population)
+    assert said["systole"]["poincare.SD1"] == _approx(_value(ours, "sd1_ms") * to_population)
+    assert said["pyhrv"]["poincare.sd2"] == _approx(_value(ours, "sd2_ms") * to_population)
+    assert said["pyhrv"]["poincare.sd_ratio"] == _approx(1 / _value(ours, "sd1_sd2"))
+    # Brennan's identity holds for an endless series; on a short one its ends count.
+    square = 2 * _value(ours, "sdnn_ms") ** 2 * (count - 1) / count - (_value(ours, "sdsd_ms") * to_population) ** 2 / 2
+    assert said["systole"]["poincare.SD2"] == _approx(np.sqrt(square))
+
+
+def test_hrv_analysis_has_sd2_by_brennans_identity(ours: TimeDomain, rr_ms: Floats, said: Mapping[str, Any]) -> None:
+    identity = np.sqrt(2 * _value(ours, "sdnn_ms") ** 2 - _value(ours, "sdsd_ms") ** 2 / 2)
+    assert said["hrv-analysis"]["poincare.sd2"] == _approx(identity)
+    assert _value(ours, "sd2_ms") == _approx(float((rr_ms[1:] + rr_ms[:-1]).std(ddof=1) / np.sqrt(2)))
+    assert identity == pytest.approx(_value(ours, "sd2_ms"), rel=0.01)
+
+
+def test_hrv_analysis_has_a_histogram_of_8_ms_from_300_ms(rr_ms: Floats, said: Mapping[str, Any]) -> None:
+    counts, _ = np.histogram(rr_ms, np.arange(300, 2000, 8))
+    assert said["hrv-analysis"]["geometry.triangular_index"] == _approx(len(rr_ms) / counts.max())
+
+
+def _least_squares_base_ms(rr_ms: Floats, *, beyond: int) -> float:
+    """TINN tried out: every pair of feet, from one bin beside the apex to `beyond` bins past the occupied ones."""
+    counts = np.bincount((rr_ms / _BIN_MS).astype(int)).astype(np.float64)
+    occupied = np.flatnonzero(counts)
+    counts = np.pad(counts, (0, beyond + 1))
+    bins = np.arange(len(counts))
+    apex = int(counts.argmax())
+    base, least = 0, np.inf
+    for left in range(int(occupied[0]) - beyond, apex):
+        for right in range(apex + 1, int(occupied[-1]) + beyond + 1):
+            line = np.interp(bins, (left, apex, right), (0.0, counts[apex], 0.0))
+            distance = float(((counts - line) ** 2).sum())
+            if distance < least:
+                base, least = right - left, distance
+    return base * _BIN_MS
+
+
+def test_tinn_is_the_best_of_all_triangles_and_pyhrv_stops_at_the_last_occupied_bin(short: str) -> None:
+    rr_ms = _RR_MS[short]
+    theirs = _PEERS["series"][short]["pyhrv"]["tinn_long.tinn"]
+    assert _value(_OURS[short], "tinn_ms") == _least_squares_base_ms(rr_ms, beyond=1)
+    assert theirs == _least_squares_base_ms(rr_ms, beyond=0)
+    assert theirs == _value(_OURS[short], "tinn_ms") or theirs < _value(_OURS[short], "tinn_ms")
+
+
+def test_neurokit_gives_up_its_search_for_a_triangle_where_there_are_many_beats(
+    ours: TimeDomain, rr_ms: Floats, said: Mapping[str, Any]
+) -> None:
+    theirs = said["neurokit2"]["time.TINN"]
+    # It measures the distance only between the feet that it tries, so that narrow ones win, and starts from a least
+    # distance of 2**14 squared beats, below which no triangle gets in a long recording.
+    assert theirs < _value(ours, "tinn_ms")
+    if len(rr_ms) > 100_000:
+        assert theirs == 0
+        assert _value(ours, "tinn_ms") > 4 * _value(ours, "sdnn_ms")
+
+
+# --- spectra: agreement ---
+
+
+def test_lomb_is_astropys_periodogram_as_a_density(short: str) -> None:
+    rr_ms = _RR_MS[short]
+    theirs = np.array(_PEERS["series"][short]["parts"]["astropy.lomb_ms2"])
+    spectrum = lomb_scargle(rr_ms)
+    span_s = float(rr_ms[1:].sum()) / 1000
+    assert len(theirs) == 15
+    assert spectrum.psd_ms2_per_hz[::40] == pytest.approx(theirs * 2 * span_s / len(rr_ms), rel=1e-8)
+
+
+def test_burg_is_the_model_of_the_spectrum_package(short: str) -> None:
+    parts = _PEERS["series"][short]["parts"]
+    ours = burg(_RR_MS[short])
+    turns = np.exp(-2j * np.pi * np.outer(ours.frequency_hz / 4, np.arange(1, 17)))
+    response = 1 + turns @ np.array(parts["spectrum.burg_16.a"])
+    theirs = 2 * parts["spectrum.burg_16.variance"] / (4 * np.abs(response) ** 2)
+    assert ours.psd_ms2_per_hz == pytest.approx(theirs, rel=1e-7)
+
+
+def test_welch_over_one_window_is_scipys_periodogram(short: str) -> None:
+    parts = _PEERS["series"][short]["parts"]
+    theirs = tuple(parts[f"scipy.one_hann_window.{band}"] for band in ("vlf", "lf", "hf"))
+    # Other widths of bins: a band's edge falls a little elsewhere.
+    assert _bands(welch(_RR_MS[short], segment_s=400)) == pytest.approx(theirs, rel=2e-3)
+
+
+def test_pyhrvs_welch_spectrum_of_less_than_five_minutes_is_ours_but_for_the_trend(short: str) -> None:
+    theirs = _PEERS["series"][short]["pyhrv"]["welch.fft_abs"]
+    vlf, lf, hf = _bands(welch(_RR_MS[short], segment_s=400))
+    # They take out the mean and we the line; of a ramp the line is nearly all.
+    steady = not short.startswith("ramp")
+    assert theirs[1:] == pytest.approx([lf, hf], rel=0.03 if steady else 0.25)
+    assert theirs[0] == pytest.approx(vlf, rel=0.13) if steady else theirs[0] > 8 * vlf
+
+
+# --- spectra: explained differences ---
+
+
+def test_neurokits_default_powers_are_shares_of_the_highest_density(said: Mapping[str, Any]) -> None:
+    default, absolute = (
+        {band: said["neurokit2"][f"{kind}.{band}"] for band in ("VLF", "LF", "HF", "TP", "LFHF")}
+        for kind in ("frequency", "frequency_not_normalised")
+    )
+    assert default["LFHF"] == _approx(absolute["LFHF"])
+    scale = absolute["LF"] / default["LF"]
+    assert absolute["HF"] == _approx(default["HF"] * scale)
+    assert absolute["VLF"] == _approx(default["VLF"] * scale)
+    assert default["TP"] < 0.1 < absolute["TP"]  # no total power in ms² is this small
+
+
+def test_neurokits_normalised_units_are_shares_of_the_total(name: str, said: Mapping[str, Any]) -> None:
+    theirs = said["neurokit2"]
+    lf, hf, total = (theirs[f"frequency_not_normalised.{band}"] for band in ("LF", "HF", "TP"))
+    assert theirs["frequency.LFn"] == _approx(lf / total)
+    # The Task Force's normalised units leave VLF out.
+    ours = bands(welch(_RR_MS[name], segment_s=min(300.0, float(_RR_MS[name][1:].sum()) / 2000)))
+    assert _value(ours, "lf_nu") == pytest.approx(100 * lf / (lf + hf), abs=2.0)
+    assert 100 * lf / total < _value(ours, "lf_nu") - 0.5
+
+
+@pytest.mark.parametrize(("peer", "kind"), [("neurokit2", "lomb_uneven"), ("hrv-analysis", "lomb")])
+def test_lomb_of_the_others_lacks_the_scale_that_makes_it_a_density(short: str, peer: str, kind: str) -> None:
+    rr_ms = _RR_MS[short]
+    theirs = {key.lower(): value for key, value in _PEERS["series"][short][peer].items()}
+    scale = 2 * rr_ms[1:].sum() / 1000 / len(rr_ms)
+    _, lf, hf = _bands(lomb_scargle(rr_ms))
+    scaled = [theirs[f"{kind}.lf"] * scale, theirs[f"{kind}.hf"] * scale]
+    assert [lf, hf] == pytest.approx(scaled, rel=0.05 if short.startswith("ramp") else 0.01)
+    assert scale > 1.2
+
+
+def test_neurokits_default_lomb_is_of_a_hundred_samples_a_second_that_nobody_measured(short: str) -> None:
+    theirs = _PEERS["series"][short]["neurokit2"]
+    _, lf, _ = _bands(lomb_scargle(_RR_MS[short]))
+    assert theirs["lomb.LF"] > 40 * lf
+    assert theirs["lomb_uneven.LF"] < lf
+    # Their sum of squares grows with the samples: about one beat a second, and a hundred invented ones.
+    samples_a_beat = 100 * _RR_MS[short].mean() / 1000
+    if not short.startswith("ramp"):
+        assert theirs["lomb.LF"] / theirs["lomb_uneven.LF"] == pytest.approx(samples_a_beat, rel=0.15)
+
+
+def test_neurokits_welch_has_windows_of_half_the_recording(short: str) -> None:
+    rr_ms = _RR_MS[short]
+    _, lf, hf = _bands(welch(rr_ms, segment_s=float(rr_ms[1:].sum()) / 2000))
+    theirs = _PEERS["series"][short]["neurokit2"]
+    expected = [theirs["frequency_not_normalised.LF"], theirs["frequency_not_normalised.HF"]]
+    assert [lf, hf] == pytest.approx(expected, rel=0.08)
+
+
+def test_hrv_analysis_draws_straight_lines_between_beats_and_looks_through_64_s(short: str) -> None:
+    rr_ms = _RR_MS[short]
+    times_s = np.cumsum(rr_ms) / 1000
+    even_s = np.arange(times_s[0], times_s[-1], 0.25)
+    hf = {}
+    for kind, even_ms in (
+        ("lines", np.interp(even_s, times_s, rr_ms)),
+        ("cubic", CubicSpline(times_s, rr_ms)(even_s)),
+    ):
+        frequency_hz, psd = scipy.signal.welch(even_ms - even_ms.mean(), fs=4, nperseg=256, nfft=4096)
+        hf[kind] = float(psd[(frequency_hz >= 0.15) & (frequency_hz < 0.4)].sum() * frequency_hz[1])
+    theirs = _PEERS["series"][short]["hrv-analysis"]["welch.hf"]
+    assert theirs == pytest.approx(hf["lines"], rel=0.02)
+    assert theirs < 0.86 * hf["cubic"]  # a straight line cuts the corners of fast waves
+
+
+def test_pyhrvs_autoregressive_power_is_an_area_of_decibels_and_hardly_knows_the_series(short: str) -> None:
+    theirs = _PEERS["series"][short]["pyhrv"]["ar.ar_abs"]
+    other = _PEERS["series"]["rest_ms"]["pyhrv"]["ar.ar_abs"]
+    assert theirs == pytest.approx(other, rel=0.15)
+    powers = _bands(burg(_RR_MS[short])), _bands(burg(_RR_MS["even_ms"]))
+    if not short.startswith("even"):
+        assert powers[0][2] > 20 * powers[1][2]  # these hearts do not have the same power
+
+
+def test_pyhrvs_lomb_powers_are_no_powers(short: str) -> None:
+    # The angular frequency is 2π / f there instead of 2π f, of times in ms.
+    theirs = _PEERS["series"][short]["pyhrv"]["lomb.lomb_abs"]
+    assert max(theirs) < 0.01
+    assert theirs[0] < theirs[1] < theirs[2]  # wider bands of the same nothing
+    assert _bands(lomb_scargle(_RR_MS["strong_rsa_ms"]))[1] > 10_000
+
+
+def test_neurokits_smoothness_priors_leave_the_end_as_it_was(short: str) -> None:
+    theirs = _PEERS["series"][short]["neurokit2"]
+    even_ms, span_s = _even(_RR_MS[short])
+    even_ms = even_ms[: len(np.arange(0, span_s, 0.25))]
+    ours = smoothness_priors(even_ms)
+    assert theirs["detrended_4hz.count"] == len(ours)
+    assert ours[:4] == pytest.approx(np.array(theirs["detrended_4hz.first"]), abs=1e-6)
+    assert theirs["detrended_4hz.last"][2:] == [0.0, 0.0]
+    assert theirs["detrended_4hz.last"][:2] == pytest.approx(even_ms[-4:-2], rel=0.1)
+    assert np.abs(ours[-4:]).max() < 0.2 * even_ms[-4:].min()
+    assert float(ours.std(ddof=1)) < theirs["detrended_4hz.sd"] - 40
+
+
+# --- artefacts ---
+
+
+def _stage(rr_ms: Floats, *, gap_at: int | None = None) -> tuple[list[int], float]:
+    """Where the stage in its live form sees no normal interval, and RMSSD over what it accepts."""
+    stage = ArtefactStage()
+    times_s = np.cumsum(rr_ms) / 1000
+    clean = []
+    for at, (at_s, interval_ms) in enumerate(zip(times_s.tolist(), rr_ms.tolist(), strict=True)):
+        beat = Beat(
+            at_s=at_s + (60.0 if gap_at is not None and at >= gap_at else 0.0),
+            rr_ms=interval_ms,
+            gap_before=at == gap_at,
+        )
+        clean += stage.push(beat)
+    clean += stage.flush()
+    accepted = np.array([beat.label is BeatLabel.NORMAL and not beat.corrected for beat in clean])
+    nn_ms = np.array([beat.nn_ms for beat in clean])
+    joined = np.append(False, accepted[:-1]) & ~np.array([beat.gap_before for beat in clean])
+    metrics = time_domain(nn_ms[accepted], joined=joined[accepted])
+    return np.flatnonzero(~accepted).tolist(), _value(metrics, "rmssd_ms")
+
+
+def test_ten_beats_that_came_200_ms_early() -> None:
+    said = _PEERS["artefacts"]
+    rest_ms = _RR_MS["rest_ms"]
+    times_ms = np.append(0.0, np.cumsum(rest_ms))
+    times_ms[said["displaced"]] += 1000 * said["displaced_by_s"]
+    found, rmssd_ms = _stage(np.diff(times_ms))
+    true_ms = _value(_OURS["rest_ms"], "rmssd_ms")
+    # Ours: all ten, little else, and RMSSD as if they had not been.
+    places = said["displaced"]
+    assert {min(places, key=lambda place: abs(place - at)) for at in found} == set(places)
+    strays = [at for at in found if min(abs(place - at) for place in places) > 2]
+    assert len(strays) <= 6  # of 312: while the scale of usual variability is being learnt
+    assert rmssd_ms == pytest.approx(true_ms, rel=0.05)
+    # NeuroKit2: its rounds correct them, and the last round's findings are all that is told of.
+    told = [at for kind in ("ectopic", "missed", "extra", "longshort") for at in said[f"neurokit2.iterative.{kind}"]]
+    assert len(told) == 4
+    once = [at for kind in ("ectopic", "missed", "extra", "longshort") for at in said[f"neurokit2.once.{kind}"]]
+    assert len(once) > 20
+    assert said["neurokit2.iterative.rmssd"] > 1.15 * true_ms
+    assert said["neurokit2.once.rmssd"] > 1.3 * true_ms
+
+
+def test_sixty_seconds_without_beats() -> None:
+    said = _PEERS["artefacts"]
+    _, rmssd_ms = _stage(_RR_MS["rest_ms"], gap_at=150)
+    assert rmssd_ms == pytest.approx(_value(_OURS["rest_ms"], "rmssd_ms"), rel=0.05)
+    assert max(said["neurokit2.hole_60_s.longest_after_ms"]) > 30_000
+    assert said["neurokit2.hole_60_s.rmssd"] > 2000
+
+
+def test_neurokits_thresholds_are_not_numbers_where_the_heart_is_perfectly_even() -> None:
+    assert _PEERS["artefacts"]["neurokit2.constant.thresholds"] == [None]
+    found, rmssd_ms = _stage(np.full(100, 1000.0))
+    assert found == []
+    assert rmssd_ms == 0
