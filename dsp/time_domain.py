@@ -55,9 +55,10 @@ class TimeDomain:
         triangular_index: intervals over the height of their histogram in bins of 1/128 s that begin at 0.
         tinn_ms: base of the triangle that fits the same histogram best: its apex is on the highest bin (the first of
             several), its feet on centres of bins.
-        baevsky_stress_index: AMo / (2 Mo MxDMn): share of the modal bin of 50 ms in percent, its centre in s, longest
-            minus shortest interval in s. In 1/s².
-        baevsky_stress_index_root: its square root.
+        baevsky_si: Baevsky's stress index, which says how narrow the histogram is and nothing about a feeling:
+            AMo / (2 Mo MxDMn), with the share of the modal bin of 50 ms in percent, its centre in s, and the longest
+            minus the shortest interval in s. In 1/s².
+        baevsky_si_root: its square root.
         absent: name of each metric that is None, and why.
     """
 
@@ -80,8 +81,8 @@ class TimeDomain:
     sd1_sd2: float | None
     triangular_index: float | None
     tinn_ms: float | None
-    baevsky_stress_index: float | None
-    baevsky_stress_index_root: float | None
+    baevsky_si: float | None
+    baevsky_si_root: float | None
     absent: Mapping[str, str]
 
 
@@ -139,7 +140,7 @@ def summarise(tally: Tally, *, least_pairs: int = 0, refused_because: str = "") 
     if not sd2_ms:
         absent["sd1_sd2"] = "SD2 is 0"
     if not index:
-        absent["baevsky_stress_index"] = absent["baevsky_stress_index_root"] = "all intervals are equal"
+        absent["baevsky_si"] = absent["baevsky_si_root"] = "all intervals are equal"
     return TimeDomain(
         **location,
         mad_ms=median_deviation(ordered) / GRID_PER_MS,
@@ -156,8 +157,8 @@ def summarise(tally: Tally, *, least_pairs: int = 0, refused_because: str = "") 
         sd1_sd2=sdsd_ms / _SQRT_2 / sd2_ms if sd2_ms else None,
         triangular_index=beats / highest,
         tinn_ms=_triangle_base(tally.histogram, highest) * HISTOGRAM_BIN / GRID_PER_MS,
-        baevsky_stress_index=index,
-        baevsky_stress_index_root=sqrt(index) if index else None,
+        baevsky_si=index,
+        baevsky_si_root=sqrt(index) if index else None,
         absent=absent,
     )
 

@@ -18,6 +18,7 @@ from math import ceil
 from typing import Final
 
 from dsp.beats import GRID_PER_MS, CleanBeat
+from dsp.errors import TooShort
 from dsp.series import CleanSeries
 from dsp.tally import Tally, on_grid, tally_of
 from dsp.time_domain import TimeDomain, summarise
@@ -151,23 +152,29 @@ class HrvWindow:
         return _metrics(self._tally, slots, at_s=at_s, window_s=self._window_s, intervals_seen=len(self._rows))
 
 
-def hrv(series: CleanSeries, *, window_s: float | None = None) -> HrvMetrics:
+def hrv(series: CleanSeries, *, at_s: float | None = None, window_s: float | None = None) -> HrvMetrics:
     """Time-domain metrics and quality of a whole series: what an `HrvWindow` around all of it says at its last beat.
 
     Args:
         series: clean intervals, one at least.
+        at_s: the end of the window, for the record; else the last beat.
         window_s: nominal length of the window, for the record; else from the first beat's beginning to the last beat.
+
+    Raises:
+        TooShort: there is no interval.
     """
+    if not len(series):
+        raise TooShort("There is no interval to look at.")
     accepted = series.accepted
     nn = on_grid(series.nn_ms[accepted])
-    at_s = float(series.at_s[-1])
+    last_s = float(series.at_s[-1])
     if window_s is None:
-        window_s = at_s - float(series.at_s[0]) + float(series.nn_ms[0]) / 1000
+        window_s = last_s - float(series.at_s[0]) + float(series.nn_ms[0]) / 1000
     joined = series.accepted_joined
     return _metrics(
         tally_of(nn, joined),
         slots_of(nn, joined, accepted=accepted, gap_before=series.gap_before),
-        at_s=at_s,
+        at_s=last_s if at_s is None else at_s,
         window_s=window_s,
         intervals_seen=len(series),
     )
