@@ -124,6 +124,10 @@ def _neurokit2(rr_ms: np.ndarray) -> _Answers:
         "lomb_uneven",
         lambda: _table(neurokit2.hrv_frequency(given, psd_method="lomb", normalize=False, interpolation_rate=None)),
     )
+    answers.ask(
+        "burg_4hz",
+        lambda: _table(neurokit2.hrv_frequency(given, psd_method="burg", normalize=False, interpolation_rate=4)),
+    )
     answers.ask("burg", lambda: _table(neurokit2.hrv_frequency(given, psd_method="burg", normalize=False)))
     wanted = ("SD1", "SD2", "SD1SD2", "DFA_alpha1", "DFA_alpha2", "SampEn", "ApEn", "CSI", "CVI")
     answers.ask(
