@@ -1,19 +1,20 @@
-"""Where in frequency the variability of a series of intervals lies: Welch, Lomb and autoregressive spectra, and bands.
+"""Where in frequency the variability of intervals lies: Welch, Lomb and autoregressive spectra, and bands.
 
-Strategy: one `Spectrum` is what all methods give and what `bands` reads. Its density is one-sided and in ms²/Hz, so that
-the area under it is the variance, whatever the method.
+Strategy: one `Spectrum` is what all methods give and what `bands` reads. Its density is one-sided and in ms²/Hz, so
+that the area under it is the variance, whatever the method.
 
 - `welch` and `burg` need even samples: a cubic spline through the beats, four a second, drawn anew for each stretch
   without a break. Nothing is ever drawn across one.
-- `lomb_scargle` stands on the beats themselves: no spline, no invented samples, holes are simply not there. Its sums over
-  beats are computed for all frequencies at once by a non-uniform Fourier transform: each beat is spread on a fine even
-  grid with a short kernel, one FFT is taken, and the kernel's own transform is divided out. The error is below 1e-9 of
-  the sum of the absolute values; the cost is n log n where the definition costs n².
+- `lomb_scargle` stands on the beats themselves: no spline, no invented samples, holes are simply not there. Its sums
+  over beats are computed for all frequencies at once by a non-uniform Fourier transform: each beat is spread on a fine
+  even grid with a short kernel, one FFT is taken, and the kernel's own transform is divided out. The error is below
+  1e-9 of the sum of the absolute values; the cost is n log n where the definition costs n².
 
 References:
     Task Force of the ESC and NASPE, "Heart rate variability", Circulation 93, 1996: bands, lengths, normalised units.
     P. D. Welch, IEEE Trans. Audio Electroacoust. 15(2), 1967. J. D. Scargle, Astrophys. J. 263, 1982.
-    W. H. Press, G. B. Rybicki, "Fast algorithm for spectral analysis of unevenly sampled data", Astrophys. J. 338, 1989.
+    W. H. Press, G. B. Rybicki, "Fast algorithm for spectral analysis of unevenly sampled data", Astrophys. J. 338,
+    1989.
     J. Keiner, S. Kunis, D. Potts, "Using NFFT 3", ACM Trans. Math. Softw. 36(4), 2009: the Kaiser-Bessel kernel.
     S. de Waele, P. M. T. Broersen, "The Burg algorithm for segments", IEEE Trans. Signal Process. 48(10), 2000.
 """
@@ -41,6 +42,8 @@ LF_FROM_HZ: Final = 0.04
 HF_FROM_HZ: Final = 0.15
 HF_TO_HZ: Final = 0.40
 ULF_TO_HZ: Final = 0.003
+# Beats show waves up to half the heart rate. Of a heart at 40 a minute that still holds nearly all of HF at rest.
+HF_SEEN_TO_HZ: Final = 0.30
 
 # Task Force 1996: a window holds about ten wavelengths of a band's lower edge (about 1 min for HF, 2 min for LF); VLF
 # "is dubious" from five minutes and means nothing from less.
@@ -72,7 +75,11 @@ _MOST_FREQUENCIES: Final = 1 << 21
 # The same twelve days, at 4 Hz.
 _MOST_SAMPLES: Final = 1 << 22
 _BATCH_SAMPLES: Final = 1 << 20
-_AR_BINS: Final = 4096
+_AR_BINS: Final = 2048
+_MOST_ORDER: Final = 64
+# Rounding puts the pole of a sine without noise on the unit circle or outside: no further out than this.
+_POLE_WITHIN: Final = 1 - 1e-12
+_NO_POWER: Final = "There is no variability to take a share of."
 # What is left of a straight line after the line is taken out is rounding, not variability.
 _ROUNDING: Final = 1e-10
 
@@ -81,6 +88,8 @@ _HALF_WIDTH: Final = 6
 _OVERSAMPLING: Final = 2
 _SHAPE: Final = np.pi * (2 - 1 / _OVERSAMPLING)
 _SPREAD_BEATS: Final = 1 << 14
+# Of the number of beats: below this a sum of sin² is as good as 0. The transform's error is a thousand times less.
+_DEGENERATE: Final = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,7 +143,7 @@ class Bands:
     vlf_peak_hz: float | None
     lf_peak_hz: float | None
     hf_peak_hz: float | None
-    absent: Mapping[str, str] = field(default_factory=dict[str, str])
+    absent: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
 
 def welch(
@@ -156,8 +165,8 @@ def welch(
     Args:
         nn_ms: intervals in ms, shape (n,), n >= 16.
         at_s: when each ended, in s; by default one after the other.
-        joined: where an interval follows the one before it directly; by default all do. A time in `at_s` that leaves room
-            for another beat is a break too.
+        joined: where an interval follows the one before it directly; by default all do. A time in `at_s` that leaves
+            room for another beat is a break too.
         segment_s: length of a segment in s, at least 10.
 
     Returns:
@@ -184,7 +193,7 @@ def welch(
         segments += len(batch)
     power *= 2 / (SAMPLES_PER_S * (window @ window) * segments)
     return Spectrum(
-        frequency_hz=np.arange(len(power)) * (SAMPLES_PER_S / size),
+        frequency_hz=_grid_hz(0, len(power), step_hz=SAMPLES_PER_S / size),
         psd_ms2_per_hz=power,
         window_s=count / SAMPLES_PER_S,
         used_s=sum(map(len, used)) / SAMPLES_PER_S,
@@ -194,11 +203,11 @@ def welch(
 def lomb_scargle(nn_ms: ArrayLike, *, at_s: ArrayLike | None = None, up_to_hz: float = UP_TO_HZ) -> Spectrum:
     """Lomb's periodogram of the intervals at the beats that end them, minus their mean.
 
-    P(f) = ½ [(Σ y cos ω(t−τ))² / Σ cos² ω(t−τ) + (Σ y sin ω(t−τ))² / Σ sin² ω(t−τ)], tan 2ωτ = Σ sin 2ωt / Σ cos 2ωt, and
-    the density is P · 2T / N with T the time from the first beat to the last: a sine of amplitude A has the area A²/2.
-    Breaks need no marking, because nothing is drawn between beats; give `at_s` where beats are missing. No straight line
-    is taken out and no window is laid on: a slow trend leaks upward (about 1/f²). Above half the heart rate the
-    periodogram mirrors what is below it.
+    P(f) = ½ [(Σ y cos ω(t−τ))² / Σ cos² ω(t−τ) + (Σ y sin ω(t−τ))² / Σ sin² ω(t−τ)], tan 2ωτ = Σ sin 2ωt / Σ cos 2ωt,
+    and the density is P · 2T / N with T the time from the first beat to the last: a sine of amplitude A has the area
+    A²/2. Breaks need no marking, because nothing is drawn between beats; give `at_s` where beats are missing. No
+    straight line is taken out and no window is laid on: a slow trend leaks upward (about 1/f²). Above half the mean
+    heart rate the periodogram only mirrors what is below it, so it ends there.
 
     Args:
         nn_ms: intervals in ms, shape (n,), n >= 16.
@@ -206,7 +215,7 @@ def lomb_scargle(nn_ms: ArrayLike, *, at_s: ArrayLike | None = None, up_to_hz: f
         up_to_hz: the last frequency, above 0.
 
     Returns:
-        The spectrum from 1 / (4T) to `up_to_hz` in steps of 1 / (4T).
+        The spectrum from 1 / (4T) in steps of 1 / (4T) to `up_to_hz`, or half the mean heart rate if that is less.
 
     Raises:
         TooShort: fewer than 16 intervals, or less than 10 s.
@@ -221,7 +230,8 @@ def lomb_scargle(nn_ms: ArrayLike, *, at_s: ArrayLike | None = None, up_to_hz: f
     if span_s < _SHORTEST_S:
         raise TooShort(f"Lomb's spectrum needs {_SHORTEST_S:g} s of beats; these last {span_s:.1f} s.")
     step_hz = 1 / (_FINER * span_s)
-    last = up_to_hz / step_hz * (1 + 1e-12)
+    half_rate_hz = 500 / float(intervals_ms.mean())
+    last = min(up_to_hz, half_rate_hz) / step_hz * (1 + 1e-12)
     if last > _MOST_FREQUENCIES:
         days = span_s / 86_400
         raise TooLong(f"From the first beat to the last are {days:.0f} days; take windows of at most 10 days.")
@@ -231,7 +241,7 @@ def lomb_scargle(nn_ms: ArrayLike, *, at_s: ArrayLike | None = None, up_to_hz: f
     power = _lomb(times_s - times_s[0], values_ms, step_hz=step_hz, count=int(last))
     used_s = min(float(intervals_ms.sum()) / 1000, span_s)
     return Spectrum(
-        frequency_hz=step_hz * np.arange(1, len(power) + 1),
+        frequency_hz=_grid_hz(1, len(power) + 1, step_hz=step_hz),
         psd_ms2_per_hz=power * (2 * span_s / len(values_ms)),
         window_s=used_s,
         used_s=used_s,
@@ -248,8 +258,10 @@ def burg(
     """The spectrum of one autoregressive model, by Burg's method: cubic spline at 4 Hz, straight line out.
 
     Reflection coefficients k = −2 Σ f b / Σ (f² + b²) over all stretches together; no prediction reaches over a break.
-    Density 2 σ² / (4 Hz · |1 + Σ aₖ e^{−iωk}|²). The model's whole variance is the samples' mean square; a peak narrower
-    than the steps of 0.0005 Hz (a sine without noise) is not measured well by them.
+    The density of the model is 2 σ² / (4 Hz · |1 + Σ aₖ e^{−iωk}|²); each value here is its mean over the step, from
+    the closed-form integral by the model's poles. So a peak of any sharpness keeps its power, and the area is the
+    samples' mean square. A model of this order has few peaks: it may have none in a band, and at 4 Hz it divides VLF
+    from LF only coarsely.
 
     Args:
         nn_ms: intervals in ms, shape (n,), n >= 16.
@@ -258,7 +270,7 @@ def burg(
         order: of the model, 1 to 64.
 
     Returns:
-        The spectrum from 0 to 2 Hz in 4097 steps.
+        The spectrum from 0 to 2 Hz in 2048 steps.
 
     Raises:
         TooShort: fewer than 16 intervals, no stretch of 10 s, or none of four times the model's order in samples.
@@ -275,25 +287,24 @@ def burg(
             f"A model of order {order} needs {fewest / SAMPLES_PER_S:g} s without a break; the longest stretch lasts "
             f"{max(map(len, stretches)) / SAMPLES_PER_S:g} s."
         )
-    coefficients, variance_ms2 = _burg(used, order)
-    response = rfft(coefficients, 2 * _AR_BINS)
+    frequency_hz = _grid_hz(0, _AR_BINS + 1, step_hz=SAMPLES_PER_S / (2 * _AR_BINS))
+    edges_hz = np.append(0.0, np.append(frequency_hz[:-1] + frequency_hz[1] / 2, SAMPLES_PER_S / 2))
+    below_ms2 = _power_below(edges_hz / SAMPLES_PER_S, *_burg(used, order))
     return Spectrum(
-        frequency_hz=np.arange(_AR_BINS + 1) * (SAMPLES_PER_S / (2 * _AR_BINS)),
-        psd_ms2_per_hz=2 * variance_ms2 / (SAMPLES_PER_S * (response.real**2 + response.imag**2)),
+        frequency_hz=frequency_hz,
+        psd_ms2_per_hz=np.maximum(np.diff(below_ms2) / np.diff(edges_hz), 0.0),
         window_s=max(map(len, used)) / SAMPLES_PER_S,
         used_s=sum(map(len, used)) / SAMPLES_PER_S,
     )
 
 
-_MOST_ORDER: Final = 64
-
-
 def bands(spectrum: Spectrum, *, vlf_from_hz: float = 0.0) -> Bands:
     """Power by the Task Force's bands, and what follows from it; what the window cannot hold is None.
 
-    Each density counts over its own bin, half a step to either side, and a bin that a band's edge divides is divided. HF
-    needs a window of 60 s, LF 120 s and VLF 300 s (up to 3 s less: windows end with whole beats); the total and the
+    Each density counts over its own bin, half a step to either side, and a bin that a band's edge divides is divided.
+    HF needs a window of 60 s, LF 120 s and VLF 300 s (up to 3 s less: windows end with whole beats); the total and the
     percentages need all three, normalised units and the ratio need LF and HF. Shares of no power at all are None too.
+    Of a heart slower than 48 beats a minute, HF is what lies below half its rate; slower than 36 there is no HF.
 
     Args:
         spectrum: of any method.
@@ -336,7 +347,9 @@ def bands(spectrum: Spectrum, *, vlf_from_hz: float = 0.0) -> Bands:
     lf_nu, hf_nu = _share_pct(lf_ms2, both_ms2), _share_pct(hf_ms2, both_ms2)
     lf_hf = lf_ms2 / hf_ms2 if lf_ms2 is not None and hf_ms2 else None
     why = _NO_POWER if both_ms2 is not None else hidden.get("hf") or hidden.get("lf", "")
-    absent.update({name: why for name, value in (("lf_nu", lf_nu), ("hf_nu", hf_nu), ("lf_hf", lf_hf)) if value is None})
+    absent.update(
+        {name: why for name, value in (("lf_nu", lf_nu), ("hf_nu", hf_nu), ("lf_hf", lf_hf)) if value is None}
+    )
     return Bands(
         vlf_ms2=vlf_ms2,
         lf_ms2=lf_ms2,
@@ -355,9 +368,6 @@ def bands(spectrum: Spectrum, *, vlf_from_hz: float = 0.0) -> Bands:
     )
 
 
-_NO_POWER: Final = "There is no variability to take a share of."
-
-
 def absent_bands(spectrum: Spectrum) -> dict[str, str]:
     """Which of "vlf", "lf" and "hf" a spectrum cannot show, and why: its window is too short, or it ends too early."""
     absent: dict[str, str] = {}
@@ -365,14 +375,14 @@ def absent_bands(spectrum: Spectrum) -> dict[str, str]:
     for name, needs_s, to_hz in (
         ("vlf", VLF_NEEDS_S, LF_FROM_HZ),
         ("lf", LF_NEEDS_S, HF_FROM_HZ),
-        ("hf", HF_NEEDS_S, HF_TO_HZ),
+        ("hf", HF_NEEDS_S, HF_SEEN_TO_HZ),
     ):
         if spectrum.window_s < needs_s - _WHOLE_BEATS_S:
             absent[name] = (
-                f"{name.upper()} needs {needs_s:g} s of beats without a break; this window has {spectrum.window_s:.0f} s."
+                f"{name.upper()} needs a window of {needs_s:g} s of beats; this one has {spectrum.window_s:.0f} s."
             )
         elif ends_hz < to_hz:
-            absent[name] = f"{name.upper()} reaches to {to_hz:g} Hz; this spectrum ends before."
+            absent[name] = f"{name.upper()} asks for a spectrum up to {to_hz:g} Hz; this one ends before."
     return absent
 
 
@@ -389,12 +399,16 @@ def band_power_ms2(spectrum: Spectrum, *, from_hz: float, to_hz: float) -> float
     return float(np.maximum(widths_hz, 0.0) @ spectrum.psd_ms2_per_hz[first:last])
 
 
+def _grid_hz(first: int, end: int, *, step_hz: float) -> NDArray[np.float64]:
+    return np.arange(first, end, dtype=np.float64) * step_hz
+
+
 def _step_hz(spectrum: Spectrum) -> float:
     return float(spectrum.frequency_hz[1] - spectrum.frequency_hz[0])
 
 
 def _peak_hz(spectrum: Spectrum, *, from_hz: float, to_hz: float) -> float | None:
-    """The frequency of the highest local maximum in a band, its neighbours outside the band included in the question."""
+    """The frequency of the highest local maximum in a band; its neighbours may lie outside."""
     density = spectrum.psd_ms2_per_hz
     middle = density[1:-1]
     inside = (spectrum.frequency_hz[1:-1] >= from_hz) & (spectrum.frequency_hz[1:-1] < to_hz)
@@ -449,9 +463,10 @@ def _segments(stretches: list[NDArray[np.float64]], count: int) -> Iterator[NDAr
 
 def _without_line(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each row without its straight line; exactly 0 where only rounding is left."""
-    positions = np.arange(rows.shape[1]) - (rows.shape[1] - 1) / 2
-    bent = rows - rows.mean(axis=1, keepdims=True)
-    bent -= np.outer(bent @ positions / (positions @ positions), positions)
+    positions = np.arange(rows.shape[1], dtype=np.float64) - (rows.shape[1] - 1) / 2
+    bent = rows - np.asarray(rows.mean(axis=1, keepdims=True), dtype=np.float64)
+    slopes = np.asarray(bent @ positions, dtype=np.float64) / float(positions @ positions)
+    bent -= slopes[:, np.newaxis] * positions
     bent[np.abs(bent).max(axis=1) < _ROUNDING * np.abs(rows).max(axis=1)] = 0.0
     return bent
 
@@ -479,17 +494,44 @@ def _burg(stretches: list[NDArray[np.float64]], order: int) -> tuple[NDArray[np.
     return coefficients, variance
 
 
+def _power_below(
+    cycles: NDArray[np.float64], coefficients: NDArray[np.float64], variance: float
+) -> NDArray[np.float64]:
+    """Power of the autoregressive process slower than each frequency (in cycles a sample, 0 to 0.5).
+
+    The autocovariance is Σ rᵢ pᵢ^|k| over the poles p, so the integral of the density from 0 is
+    Σ rᵢ (ω + 2 Σₖ pᵢᵏ sin(ωk) / k) / π, and the inner sum is [log(1 − p e^{−iω}) − log(1 − p e^{iω})] / 2i.
+    """
+    poles = np.asarray(np.roots(np.trim_zeros(coefficients, "b")), dtype=np.complex128)
+    if not len(poles):
+        return 2 * variance * cycles
+    poles *= np.minimum(1.0, _POLE_WITHIN / np.abs(poles))
+    others: NDArray[np.complex128] = 1 - poles / poles[:, np.newaxis]
+    np.fill_diagonal(others, 1.0)
+    mirrors: NDArray[np.complex128] = 1 - poles * poles[:, np.newaxis]
+    shares: NDArray[np.complex128] = variance / (np.prod(others, axis=1) * np.prod(mirrors, axis=1))
+    below = np.zeros(len(cycles))
+    for pole, share in zip(poles, shares, strict=True):
+        if pole.imag >= 0:  # of a pair of conjugates one stands for both
+            turns: NDArray[np.complex128] = pole * np.exp(2j * np.pi * cycles)
+            back: NDArray[np.complex128] = pole * np.exp(-2j * np.pi * cycles)
+            inner: NDArray[np.complex128] = (np.log(1 - back) - np.log(1 - turns)) / 1j
+            both: NDArray[np.complex128] = (2 * np.pi * cycles + inner) * share
+            below += np.real(both) * ((2 if pole.imag > 0 else 1) / np.pi)
+    return below
+
+
 def _lomb(
     times_s: NDArray[np.float64], values_ms: NDArray[np.float64], *, step_hz: float, count: int
 ) -> NDArray[np.float64]:
     """Lomb's periodogram at step, 2 step, … count steps, in ms² times a number of beats; times begin at 0.
 
     With C + iS the sum of values and c + is the sum of ones at twice the frequency, h = |c + is|: the two squares over
-    their sums are (p ± q) / (n ± h), p = C² + S² and q = ((C² − S²) c + 2 C S s) / h. No τ is needed, and the result does
-    not depend on where the times begin.
+    their sums are (p ± q) / (n ± h), p = C² + S² and q = ((C² − S²) c + 2 C S s) / h. No τ is needed, and the result
+    does not depend on where the times begin.
     """
     size = next_fast_len(2 * _OVERSAMPLING * (count + 1) + 4 * _HALF_WIDTH, real=True)
-    # Times as cells of the grid. They fill at most a quarter of it, or half at twice the frequency: nothing wraps round.
+    # Times as cells of the grid. They fill a quarter of it, or half at twice the frequency: nothing wraps round.
     cells = times_s * (step_hz * size) + _HALF_WIDTH
     kernel = _kernel_transform(count, size)
     sums = _spread_transform(cells, values_ms, size)[1 : count + 1] / kernel
@@ -504,16 +546,10 @@ def _lomb(
     rest = beats - h
     seen = rest > _DEGENERATE * beats
     power[seen] += (p[seen] - q[seen]) / rest[seen]
-    return np.maximum(power, 0.0) / 2
+    return np.asarray(np.maximum(power, 0.0) / 2, dtype=np.float64)
 
 
-# Of the number of beats; the transform's error is a hundred times below.
-_DEGENERATE: Final = 1e-7
-
-
-def _spread_transform(
-    cells: NDArray[np.float64], values: NDArray[np.float64], size: int
-) -> NDArray[np.complex128]:
+def _spread_transform(cells: NDArray[np.float64], values: NDArray[np.float64], size: int) -> NDArray[np.complex128]:
     """FFT of the values spread around their places on a grid of `size` cells; places rise."""
     grid = np.zeros(size)
     offsets = np.arange(1 - _HALF_WIDTH, _HALF_WIDTH + 1)
@@ -533,4 +569,4 @@ def _spread_transform(
 def _kernel_transform(count: int, size: int) -> NDArray[np.float64]:
     """The transform of sinh(b √(m² − x²)) / √(m² − x²) at cells: π I₀(m √(b² − ω²)), for 1 … count of `size`."""
     angle = 2 * np.pi / size * np.arange(1, count + 1)
-    return np.pi * i0(_HALF_WIDTH * np.sqrt(_SHAPE**2 - angle * angle))
+    return np.asarray(np.pi * i0(_HALF_WIDTH * np.sqrt(_SHAPE**2 - angle * angle)), dtype=np.float64)
