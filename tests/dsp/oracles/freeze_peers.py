@@ -190,11 +190,8 @@ def _pyhrv(rr_ms: np.ndarray) -> _Answers:
 
 
 def _tuple(answer: Any) -> dict[str, Any]:
-    return {
-        key: answer[key]
-        for key in dict(answer.items())
-        if not key.endswith(("bands", "window", "interpolation", "beats"))
-    }
+    names = answer.keys()  # a tuple with names, not a mapping
+    return {name: answer[name] for name in names if not name.endswith(("bands", "window", "interpolation", "beats"))}
 
 
 def _parts(rr_ms: np.ndarray) -> _Answers:
