@@ -426,9 +426,7 @@ def test_neurokits_smoothness_priors_leave_the_end_as_it_was(short: str) -> None
 
 def test_pyhrvs_dfa_is_another_each_time() -> None:
     # The line through the fluctuations is fitted by RANSAC, with dice; strong breathing bends them.
-    theirs = [
-        _PEERS["series"]["strong_rsa_ms"]["pyhrv"][f"{asked}.dfa_alpha1"] for asked in ("dfa", "dfa_asked_again")
-    ]
+    theirs = [_PEERS["series"]["strong_rsa_ms"]["pyhrv"][f"{asked}.dfa_alpha1"] for asked in ("dfa", "dfa_asked_again")]
     straight = _PEERS["series"]["strong_rsa_ms"]["parts"]["nolds.dfa_4_16"]
     assert abs(theirs[0] - theirs[1]) > 0.05 or max(abs(alpha - straight) for alpha in theirs) > 0.05
 
@@ -483,3 +481,132 @@ def test_neurokits_thresholds_are_not_numbers_where_the_heart_is_perfectly_even(
     found, rmssd_ms = _clean_rmssd(np.full(100, 1000.0))
     assert found == []
     assert rmssd_ms == 0
+
+
+# --- the page that says all this ---
+
+_PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "hrv.md"
+
+
+def _powers(spectrum: Spectrum) -> tuple[float, float]:
+    _, lf, hf = _bands(spectrum)
+    return lf, hf
+
+
+def test_the_table_of_the_page_is_what_is_so() -> None:
+    rest_ms, said = _RR_MS["rest_ms"], _PEERS["series"]["rest_ms"]
+    ours = _OURS["rest_ms"]
+    neurokit2, systole, analysis, pyhrv = (said[peer] for peer in ("neurokit2", "systole", "hrv-analysis", "pyhrv"))
+    window, beats, model = (_powers(f(rest_ms)) for f in (lambda rr: welch(rr, segment_s=400), lomb_scargle, burg))
+    even_ms, span_s = _even(rest_ms)
+    detrended = smoothness_priors(even_ms[: len(np.arange(0, span_s, 0.25))])
+    so: dict[str, tuple[float | None, ...]] = {
+        "mean NN, ms": (
+            ours.mean_nn_ms,
+            neurokit2["time.MeanNN"],
+            systole["time.MeanRR"],
+            analysis["time.mean_nni"],
+            pyhrv["time.nni_mean"],
+        ),
+        "SDNN, ms": (
+            ours.sdnn_ms,
+            neurokit2["time.SDNN"],
+            systole["time.SDNN"],
+            analysis["time.sdnn"],
+            pyhrv["time.sdnn"],
+        ),
+        "RMSSD, ms": (
+            ours.rmssd_ms,
+            neurokit2["time.RMSSD"],
+            systole["time.RMSSD"],
+            analysis["time.rmssd"],
+            pyhrv["time.rmssd"],
+        ),
+        "mean heart rate, bpm": (
+            ours.mean_heart_rate_bpm,
+            None,
+            systole["time.MeanBPM"],
+            analysis["time.mean_hr"],
+            pyhrv["time.hr_mean"],
+        ),
+        "SDSD, ms": (
+            ours.sdsd_ms,
+            neurokit2["time.SDSD"],
+            systole["time.SDSD"],
+            analysis["time.sdsd"],
+            pyhrv["time.sdsd"],
+        ),
+        "pNN50, %": (
+            ours.pnn50_pct,
+            neurokit2["time.pNN50"],
+            systole["time.pnn50"],
+            analysis["time.pnni_50"],
+            pyhrv["time.pnn50"],
+        ),
+        "pNN20, %": (ours.pnn20_pct, neurokit2["time.pNN20"], None, analysis["time.pnni_20"], pyhrv["time.pnn20"]),
+        "MAD, ms": (ours.mad_ms, neurokit2["time.MadNN"], None, None, None),
+        "triangular index": (
+            ours.triangular_index,
+            neurokit2["time.HTI"],
+            None,
+            analysis["geometry.triangular_index"],
+            pyhrv["triangular.tri_index"],
+        ),
+        "TINN, ms": (ours.tinn_ms, neurokit2["time.TINN"], None, analysis["geometry.tinn"], pyhrv["tinn.tinn"]),
+        "SD1, ms": (
+            ours.sd1_ms,
+            neurokit2["nonlinear.SD1"],
+            systole["poincare.SD1"],
+            analysis["poincare.sd1"],
+            pyhrv["poincare.sd1"],
+        ),
+        "SD2, ms": (
+            ours.sd2_ms,
+            neurokit2["nonlinear.SD2"],
+            systole["poincare.SD2"],
+            analysis["poincare.sd2"],
+            pyhrv["poincare.sd2"],
+        ),
+        "LF, Welch, ms²": (
+            window[0],
+            neurokit2["frequency.LF"],
+            systole["frequency.lf_power"],
+            analysis["welch.lf"],
+            pyhrv["welch.fft_abs"][1],
+        ),
+        "HF, Welch, ms²": (
+            window[1],
+            neurokit2["frequency.HF"],
+            systole["frequency.hf_power"],
+            analysis["welch.hf"],
+            pyhrv["welch.fft_abs"][2],
+        ),
+        "LF, Lomb, ms²": (beats[0], neurokit2["lomb.LF"], None, analysis["lomb.lf"], pyhrv["lomb.lomb_abs"][1]),
+        "HF, Lomb, ms²": (beats[1], neurokit2["lomb.HF"], None, analysis["lomb.hf"], pyhrv["lomb.lomb_abs"][2]),
+        "LF, autoregressive, ms²": (model[0], neurokit2["burg.LF"], None, None, pyhrv["ar.ar_abs"][1]),
+        "HF, autoregressive, ms²": (model[1], neurokit2["burg.HF"], None, None, pyhrv["ar.ar_abs"][2]),
+        "SD after smoothness priors, ms": (
+            float(detrended.std(ddof=1)),
+            neurokit2["detrended_4hz.sd"],
+            None,
+            None,
+            None,
+        ),
+    }
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in _PAGE.read_text().splitlines()]
+    told = {row[0]: row[1:6] for row in rows if row[0] in so and len(row) == 7}
+    assert set(told) == set(so)
+    for metric, values in so.items():
+        expected = [_told(value, values[0]) for value in values]
+        expected[0] = _told(values[0], None)
+        assert told[metric] == expected, metric
+
+
+def _told(value: float | None, ours: float | None) -> str:
+    """A number as the page writes it: four digits, "=" where it is ours, "-" where there is none."""
+    if value is None:
+        return "-"
+    if ours is not None and value == pytest.approx(ours, rel=1e-7):
+        return "="
+    digits = f"{value:#.4g}"
+    return f"{float(digits):.0f}" if "e" in digits or digits.endswith(".") else digits

@@ -396,3 +396,42 @@ def test_few_false_alarms_in_sinus_rhythm(shared_data: Path) -> None:
     # An upper bound: these ambulatory stretches hold pauses of up to 5 s and short runs that are no sinus beats.
     assert found.elsewhere / found.intervals < 0.035
     assert float(np.median(found.rmssd_off)) < 0.05
+
+
+# --- the page that says all this ---
+
+_PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "hrv.md"
+
+
+def _rows() -> list[list[str]]:
+    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in _PAGE.read_text().splitlines()]
+
+
+def test_the_wearables_table_of_the_page_is_what_is_so(conditions: dict[str, _Condition]) -> None:
+    told = {row[0]: row[1:] for row in _rows() if row[0] in conditions}
+    assert set(told) == set(conditions)
+    for label, condition in conditions.items():
+        off_pct = 100 * _off(condition.clean.rmssd_ms, condition.ecg.rmssd_ms)
+        assert told[label] == [
+            *(f"{_value(metrics, 'rmssd_ms'):.1f}" for metrics in (condition.ecg, condition.raw, condition.clean)),
+            f"{off_pct:.1f} %" if off_pct < 100 else f"{off_pct:.0f} %",
+            *(f"{_value(metrics, 'mean_heart_rate_bpm'):.1f}" for metrics in (condition.ecg, condition.clean)),
+            f"{condition.pairs_pct:.0f} %",
+        ], label
+
+
+@pytest.mark.parametrize(
+    ("label", "least", "most"), [("below 4 %", 0.0, 0.04), ("4 to 8 %", 0.04, 0.08), ("8 % and more", 0.08, 1.0)]
+)
+def test_the_table_of_ectopy_of_the_page_is_what_is_so(
+    shared_data: Path, label: str, least: float, most: float
+) -> None:
+    chosen = [s for s in _rhythms(shared_data, "ectopylight") if least <= s.premature / len(s.rr_ms) < most]
+    found = _ectopy(chosen)
+    (told,) = (row[1:] for row in _rows() if row[0] == label)
+    assert told == [
+        f"{len(chosen)}",
+        f"{found.found} of {found.premature}",
+        f"{100 * np.median(found.raw_rmssd_off):.0f} %",
+        f"{100 * np.median(found.rmssd_off):.0f} %",
+    ]
