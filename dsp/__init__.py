@@ -5,12 +5,18 @@ the same code driven to the end, so a prefix of the input gives a prefix of the 
 nothing.
 """
 
+from dsp.analysis import Analysis, AnalysisWindow, Nonlinear, analyse
 from dsp.artefacts import ArtefactStage
 from dsp.baseline import RunningBaseline, Usual
 from dsp.beats import Beat, BeatLabel, CleanBeat
+from dsp.breathing import BreathingRate, CannotTell, breathing_rate
+from dsp.detrending import smoothness_priors
+from dsp.dfa import Dfa, dfa
+from dsp.entropy import multiscale_entropy, sample_entropy
 from dsp.errors import NoVariation, RrUnitWarning, SeriesError, TooLong, TooShort
 from dsp.heart_rate import HeartRateSample, HeartRateTrace
 from dsp.series import LABELS, CleanSeries
+from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
 from dsp.spikes import Spike, SpikeDetector, SpikeEnding, SpikeStart
 from dsp.time_domain import TimeDomain, time_domain
 from dsp.uncertainty import LEVEL_PCT, Interval, Intervals
@@ -19,11 +25,17 @@ from dsp.windows import HrvMetrics, HrvWindow, Quality, hrv
 __all__ = [
     "LABELS",
     "LEVEL_PCT",
+    "Analysis",
+    "AnalysisWindow",
     "ArtefactStage",
+    "Bands",
     "Beat",
     "BeatLabel",
+    "BreathingRate",
+    "CannotTell",
     "CleanBeat",
     "CleanSeries",
+    "Dfa",
     "HeartRateSample",
     "HeartRateTrace",
     "HrvMetrics",
@@ -31,10 +43,12 @@ __all__ = [
     "Interval",
     "Intervals",
     "NoVariation",
+    "Nonlinear",
     "Quality",
     "RrUnitWarning",
     "RunningBaseline",
     "SeriesError",
+    "Spectrum",
     "Spike",
     "SpikeDetector",
     "SpikeEnding",
@@ -43,6 +57,16 @@ __all__ = [
     "TooLong",
     "TooShort",
     "Usual",
+    "analyse",
+    "bands",
+    "breathing_rate",
+    "burg",
+    "dfa",
     "hrv",
+    "lomb_scargle",
+    "multiscale_entropy",
+    "sample_entropy",
+    "smoothness_priors",
     "time_domain",
+    "welch",
 ]

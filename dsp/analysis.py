@@ -1,7 +1,7 @@
-"""Everything that a series, or a window of it, can tell: time domain, spectra, nonlinear measures, breathing, quality.
+"""Everything that a series or a window of it can tell: time domain, spectra, nonlinear measures, breathing, quality.
 
-Strategy: one function looks at one series; the stage hands it the beats of each window. Time-domain metrics stand on the
-accepted intervals alone; spectra, nonlinear measures and breathing need a series without holes and stand on the
+Strategy: one function looks at one series; the stage hands it the beats of each window. Time-domain metrics stand on
+the accepted intervals alone; spectra, nonlinear measures and breathing need a series without holes and stand on the
 corrected one, where it was corrected little enough. What a window cannot carry is absent, with the reason that the
 metric itself gives.
 """
@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from dsp.beats import CleanBeat
 from dsp.breathing import BreathingRate, CannotTell, breathing_rate
-from dsp.dfa import dfa
-from dsp.entropy import multiscale_entropy, sample_entropy
+from dsp.dfa import LONG_SCALES, SHORT_SCALES, dfa
+from dsp.entropy import multiscale_entropy
 from dsp.errors import SeriesError
 from dsp.series import CleanSeries
 from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
@@ -30,10 +30,10 @@ class Nonlinear:
     """Measures of the order in a series. A measure that is None has its reason in `absent`.
 
     Attributes:
-        dfa_alpha1: exponent of detrended fluctuations over short boxes; see `dsp.dfa`.
-        dfa_alpha2: the same over long boxes.
-        sample_entropy: m = 2, r = 0.2 SD; see `dsp.sample_entropy`.
-        multiscale_entropy: the same of means over 1, 2, 3, … beats, r kept; as many scales as the length supports.
+        dfa_alpha1: exponent of detrended fluctuations over boxes of 4 to 16 beats, nothing detrended before.
+        dfa_alpha2: the same over boxes of 16 to 64 beats.
+        sample_entropy: m = 2, r = 0.2 SD, in nats; given from 200 intervals on.
+        multiscale_entropy: the same of means over 1, 2, 3, … 20 beats, r kept; as many scales as have 200 means.
         absent: name of each measure that is None, and why.
     """
 
@@ -148,3 +148,30 @@ def _bands(spectrum: Callable[[], Spectrum]) -> Bands:
 def _all_absent(group: type[_Group], reason: str) -> _Group:
     names = [field.name for field in fields(group) if field.name != "absent"]
     return group(**dict.fromkeys(names), absent=dict.fromkeys(names, reason))
+
+
+def _nonlinear(series: CleanSeries) -> Nonlinear:
+    nn_ms, joined = series.nn_ms, series.joined
+    absent: dict[str, str] = {}
+    alpha: dict[str, float | None] = {}
+    for name, scales in (("dfa_alpha1", SHORT_SCALES), ("dfa_alpha2", LONG_SCALES)):
+        try:
+            alpha[name] = dfa(nn_ms, scales=scales, joined=joined).alpha
+        except SeriesError as error:
+            alpha[name] = None
+            absent[name] = str(error)
+    entropies: tuple[float | None, ...] | None = None
+    try:
+        entropies = multiscale_entropy(nn_ms, joined=joined)
+    except SeriesError as error:
+        absent["sample_entropy"] = absent["multiscale_entropy"] = str(error)
+    entropy = entropies[0] if entropies else None
+    if entropies and entropy is None:
+        absent["sample_entropy"] = "No stretch of 3 intervals repeats."
+    return Nonlinear(
+        dfa_alpha1=alpha["dfa_alpha1"],
+        dfa_alpha2=alpha["dfa_alpha2"],
+        sample_entropy=entropy,
+        multiscale_entropy=entropies,
+        absent=absent,
+    )

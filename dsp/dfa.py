@@ -75,6 +75,8 @@ def dfa(nn_ms: ArrayLike, *, scales: Sequence[int] = SHORT_SCALES, joined: Array
     for at, size in enumerate(sizes):
         for stretch in stretches:
             count = len(stretch) // size
+            if not count:
+                continue
             squares[at] += _left_over(stretch[: count * size].reshape(count, size))
             boxes[at] += count
     if boxes[-1] < _FEWEST_BOXES:
@@ -100,8 +102,8 @@ _ROUNDING: Final = 1e-9
 
 def _left_over(boxes: NDArray[np.float64]) -> float:
     """Sum of squares of what is left of each row when its straight line is taken out."""
-    size = boxes.shape[1]
-    position = np.arange(size) - (size - 1) / 2
+    size = len(boxes[0])
+    position = np.arange(size, dtype=np.float64) - (size - 1) / 2
     centred = boxes - boxes.mean(axis=1, keepdims=True)
     slopes = centred @ position
     squares = np.einsum("ij,ij->", centred, centred)

@@ -67,7 +67,9 @@ def sample_entropy(
     nn, follows, reach = _prepared(nn_ms, tolerance_ms, joined, fewest=m + 2, what="Sample entropy")
     entropy = _entropy(nn, follows, reach, m)
     if entropy is None:
-        raise TooShort(f"No stretch of {m + 1} intervals repeats: the series is too short, or too varied, for an entropy.")
+        raise TooShort(
+            f"No stretch of {m + 1} intervals repeats: the series is too short, or too varied, for an entropy."
+        )
     return entropy
 
 
@@ -106,7 +108,9 @@ def _prepared(
     """Intervals on the grid, where they follow each other, and the tolerance in units of the grid."""
     checked_ms = checked_intervals(nn_ms, at_least=fewest, what=what)
     if len(checked_ms) > _MOST_BEATS:
-        raise TooLong(f"{what} is computed from at most {_MOST_BEATS} intervals; these are {len(checked_ms)}. Take windows.")
+        raise TooLong(
+            f"{what} is computed from at most {_MOST_BEATS} intervals; these are {len(checked_ms)}. Take windows."
+        )
     follows = checked_joined(joined, len(checked_ms))
     nn = on_grid(checked_ms)
     if tolerance_ms is None:
@@ -130,11 +134,18 @@ def _coarse(
     for begin, end in pairwise(edges):
         count = (end - begin) // scale
         if count:
-            sums.append(nn[begin : begin + count * scale].reshape(count, scale).sum(axis=1))
-            joined.append(np.arange(count) > 0)
+            of_stretch: NDArray[np.int64] = nn[begin : begin + count * scale].reshape(count, scale).sum(axis=1)
+            sums.append(of_stretch)
+            joined.append(_all_but_first(count))
     if not sums:
         return np.empty(0, np.int64), np.empty(0, np.bool_)
     return np.concatenate(sums), np.concatenate(joined)
+
+
+def _all_but_first(count: int) -> NDArray[np.bool_]:
+    follows = np.ones(count, np.bool_)
+    follows[0] = False
+    return follows
 
 
 def _entropy(nn: NDArray[np.int64], follows: NDArray[np.bool_], reach: float, m: int) -> float | None:
@@ -169,7 +180,7 @@ def _near(values: NDArray[np.int64], members: NDArray[np.int64], reach: int) -> 
     ordered = members[order]
     single = np.zeros((len(members) + 1, (len(members) + 63) // 64), np.uint64)
     single[np.arange(1, len(members) + 1), order >> 6] = np.uint64(1) << (order & 63).astype(np.uint64)
-    up_to = np.bitwise_xor.accumulate(single, axis=0)
+    up_to: NDArray[np.uint64] = np.bitwise_xor.accumulate(single, axis=0)
     below = np.searchsorted(ordered, values - reach, side="left")
     above = np.searchsorted(ordered, values + reach, side="right")
     return up_to[above] ^ up_to[below]
