@@ -60,11 +60,12 @@ class BreathingRate:
     """A rate that the intervals show.
 
     Attributes:
-        breaths_per_min: 4..30, the centre of the hump.
+        breaths_per_min: the centre of the hump; 4..30, and by a part of the hump's width beyond.
         confidence: 0.95..1 for a hump above 8.4 a minute: 1 minus the probability that noise without a hump would stand
             out as much anywhere. Below, 0.9..1: the share of all power above 0.04 Hz that lies in the one line and its
             harmonics.
-        amplitude_ms: of the swing of the intervals with the breath: √2 times its effective value.
+        amplitude_ms: of the swing of the intervals at this rate, √2 times its effective value; what the heart does
+            for other reasons at the same rate is in it.
     """
 
     breaths_per_min: float
@@ -89,9 +90,11 @@ def breathing_rate(
     """The rate at which breathing moves the heart, from 4 to 30 breaths a minute, or why it cannot be told.
 
     A wave can be seen up to half the heart rate: at 50 beats a minute no more than 23 breaths. Take windows of one to
-    five minutes; over more, breathing changes. Below 8.4 a minute what is claimed is that the heart swings at one
-    steady rate with little else beside it, as it does with paced breathing, and not that a breath was seen: a person
-    whose Mayer waves are as steady as a pacer would look the same.
+    five minutes; over more, breathing changes. Clean them first: a premature beat is a wave of every rate.
+
+    Below 8.4 a minute what is claimed is that the heart swings at one steady rate with little else beside it, as it
+    does with paced breathing, and not that a breath was seen: a person whose Mayer waves are as steady as a pacer would
+    look the same. It takes four minutes without a break.
 
     Args:
         nn_ms: intervals in ms, shape (n,), n >= 16.

@@ -72,6 +72,8 @@ _SHORTEST_S: Final = 10.0
 _FINER: Final = 4
 # About twelve days of beats up to 0.5 Hz: 300 MB at the most.
 _MOST_FREQUENCIES: Final = 1 << 21
+# One wavelength of the fastest.
+_FEWEST_FREQUENCIES: Final = 4
 # The same twelve days, at 4 Hz.
 _MOST_SAMPLES: Final = 1 << 22
 _BATCH_SAMPLES: Final = 1 << 20
@@ -220,7 +222,7 @@ def lomb_scargle(nn_ms: ArrayLike, *, at_s: ArrayLike | None = None, up_to_hz: f
     Raises:
         TooShort: fewer than 16 intervals, or less than 10 s.
         TooLong: more than 2²¹ frequencies: 12 days from first to last beat up to 0.5 Hz.
-        SeriesError: not a series of intervals, or `up_to_hz` is not above 0.
+        SeriesError: not a series of intervals, or `up_to_hz` is not above 0, or the whole series is less than one wave.
     """
     intervals_ms = checked_intervals(nn_ms, at_least=_FEWEST, what="Lomb's spectrum")
     times_s = checked_times(at_s, intervals_ms)
@@ -235,6 +237,8 @@ def lomb_scargle(nn_ms: ArrayLike, *, at_s: ArrayLike | None = None, up_to_hz: f
     if last > _MOST_FREQUENCIES:
         days = span_s / 86_400
         raise TooLong(f"From the first beat to the last are {days:.0f} days; take windows of at most 10 days.")
+    if last < _FEWEST_FREQUENCIES:
+        raise SeriesError(f"Up to {min(up_to_hz, half_rate_hz):.3g} Hz {span_s:.0f} s of beats show no wave.")
     values_ms = intervals_ms - intervals_ms.mean()
     if np.abs(values_ms).max() < _ROUNDING * intervals_ms.max():
         values_ms = np.zeros_like(values_ms)
@@ -511,11 +515,10 @@ def _power_below(
     mirrors: NDArray[np.complex128] = 1 - poles * poles[:, np.newaxis]
     shares: NDArray[np.complex128] = variance / (np.prod(others, axis=1) * np.prod(mirrors, axis=1))
     below = np.zeros(len(cycles))
+    circle: NDArray[np.complex128] = np.exp(2j * np.pi * cycles)
     for pole, share in zip(poles, shares, strict=True):
         if pole.imag >= 0:  # of a pair of conjugates one stands for both
-            turns: NDArray[np.complex128] = pole * np.exp(2j * np.pi * cycles)
-            back: NDArray[np.complex128] = pole * np.exp(-2j * np.pi * cycles)
-            inner: NDArray[np.complex128] = (np.log(1 - back) - np.log(1 - turns)) / 1j
+            inner: NDArray[np.complex128] = (np.log(1 - pole * circle.conj()) - np.log(1 - pole * circle)) / 1j
             both: NDArray[np.complex128] = (2 * np.pi * cycles + inner) * share
             below += np.real(both) * ((2 if pole.imag > 0 else 1) / np.pi)
     return below
