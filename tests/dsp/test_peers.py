@@ -20,6 +20,8 @@ from scipy.interpolate import CubicSpline
 
 from dsp.artefacts import clean
 from dsp.detrending import smoothness_priors
+from dsp.dfa import dfa
+from dsp.entropy import sample_entropy
 from dsp.spectrum import Spectrum, band_power_ms2, bands, burg, lomb_scargle, welch
 from dsp.time_domain import TimeDomain, time_domain
 
@@ -424,11 +426,40 @@ def test_neurokits_smoothness_priors_leave_the_end_as_it_was(short: str) -> None
     assert float(ours.std(ddof=1)) < theirs["detrended_4hz.sd"] - 40
 
 
+# --- entropy and fluctuations ---
+
+
+@pytest.mark.parametrize(
+    ("peer", "theirs"),
+    [
+        ("neurokit2", "nonlinear.SampEn"),
+        ("hrv-analysis", "entropy.sampen"),
+        ("pyhrv", "entropy.sampen"),
+        ("parts", "nolds.sampen_closed"),
+    ],
+)
+def test_sample_entropy_is_everybodys(short: str, peer: str, theirs: str) -> None:
+    # hrv-analysis has r = 0.2006 SD and pyHRV divides by n + 1: on whole ms and ticks that counts the same pairs.
+    assert sample_entropy(_RR_MS[short]) == _approx(_PEERS["series"][short][peer][theirs])
+
+
+@pytest.mark.parametrize(("scales", "theirs"), [(range(4, 17), "nolds.dfa_4_16"), (range(16, 65), "nolds.dfa_16_64")])
+def test_dfa_is_that_of_nolds_by_least_squares(short: str, scales: range, theirs: str) -> None:
+    assert dfa(_RR_MS[short], scales=scales).alpha == _approx(_PEERS["series"][short]["parts"][theirs], rel=1e-11)
+
+
+def test_neurokits_dfa_has_other_boxes(short: str) -> None:
+    # Half overlapping, which weighs the middle more; on the same scales, 4 to 11.
+    theirs = _PEERS["series"][short]["neurokit2"]["nonlinear.DFA_alpha1"]
+    assert dfa(_RR_MS[short], scales=range(4, 12)).alpha == pytest.approx(theirs, abs=0.05)
+
+
 def test_pyhrvs_dfa_is_another_each_time() -> None:
     # The line through the fluctuations is fitted by RANSAC, with dice; strong breathing bends them.
     theirs = [_PEERS["series"]["strong_rsa_ms"]["pyhrv"][f"{asked}.dfa_alpha1"] for asked in ("dfa", "dfa_asked_again")]
-    straight = _PEERS["series"]["strong_rsa_ms"]["parts"]["nolds.dfa_4_16"]
-    assert abs(theirs[0] - theirs[1]) > 0.05 or max(abs(alpha - straight) for alpha in theirs) > 0.05
+    straight = dfa(_RR_MS["strong_rsa_ms"]).alpha
+    assert abs(theirs[0] - theirs[1]) > 0.05
+    assert max(abs(alpha - straight) for alpha in theirs) > 0.05
 
 
 # --- artefacts ---
@@ -585,6 +616,14 @@ def test_the_table_of_the_page_is_what_is_so() -> None:
         "HF, Lomb, ms²": (beats[1], neurokit2["lomb.HF"], None, analysis["lomb.hf"], pyhrv["lomb.lomb_abs"][2]),
         "LF, autoregressive, ms²": (model[0], neurokit2["burg.LF"], None, None, pyhrv["ar.ar_abs"][1]),
         "HF, autoregressive, ms²": (model[1], neurokit2["burg.HF"], None, None, pyhrv["ar.ar_abs"][2]),
+        "SampEn": (
+            sample_entropy(rest_ms),
+            neurokit2["nonlinear.SampEn"],
+            None,
+            analysis["entropy.sampen"],
+            pyhrv["entropy.sampen"],
+        ),
+        "DFA α1": (dfa(rest_ms).alpha, neurokit2["nonlinear.DFA_alpha1"], None, None, pyhrv["dfa.dfa_alpha1"]),
         "SD after smoothness priors, ms": (
             float(detrended.std(ddof=1)),
             neurokit2["detrended_4hz.sd"],
