@@ -36,7 +36,7 @@ EXACT = 1e-12
 
 def _series(name: str) -> Floats:
     with np.load(_ORACLES / "series.npz") as series:
-        values = series[name].astype(np.float64)
+        values: Floats = series[name].astype(np.float64)
     return values * 1000 / 1024 if name.endswith("_ticks") else values
 
 
@@ -286,6 +286,19 @@ def test_lomb_is_astropys_periodogram_as_a_density(short: str) -> None:
     span_s = float(rr_ms[1:].sum()) / 1000
     assert len(theirs) == 15
     assert spectrum.psd_ms2_per_hz[::40] == pytest.approx(theirs * 2 * span_s / len(rr_ms), rel=1e-8)
+
+
+@pytest.mark.xfail(reason="the density is scaled by the time from first to last beat, holes included")
+@pytest.mark.parametrize("hole_s", [60, 600])
+def test_lomb_over_a_hole_has_the_power_of_the_beats(hole_s: int) -> None:
+    # A sine of amplitude A has A²/2, however long nobody listened: ∫|W|² of a window W is the time that it is open.
+    count = 1200
+    times_s = np.arange(1, count + 1) * 0.8
+    rr_ms = 800 + 30 * np.sin(2 * np.pi * 0.1 * times_s)
+    heard = np.ones(count, dtype=np.bool_)
+    heard[300 : 300 + round(hole_s / 0.8)] = False
+    found_ms2 = band_power_ms2(lomb_scargle(rr_ms[heard], at_s=times_s[heard]), from_hz=0, to_hz=0.6)
+    assert found_ms2 == pytest.approx(30**2 / 2, rel=0.05)
 
 
 def test_burg_is_the_model_of_the_spectrum_package(short: str) -> None:

@@ -330,6 +330,9 @@ def _freeze(name: str, series: Iterator[tuple[str, np.ndarray]], **more: Any) ->
             "sha256_of_float64": hashlib.sha256(rr_ms.astype("<f8").tobytes()).hexdigest(),
             **{peer: ask(rr_ms) for peer, ask in _ASKED.items()},
         }
+        if name == "recordings.json":  # the ends of a series on its spline are nearly intervals
+            del frozen["series"][key]["neurokit2"]["detrended_4hz.first"]
+            del frozen["series"][key]["neurokit2"]["detrended_4hz.last"]
     (_HERE / name).write_text(json.dumps(frozen, indent=1) + "\n")
 
 
