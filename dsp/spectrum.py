@@ -206,10 +206,10 @@ def lomb_scargle(nn_ms: ArrayLike, *, at_s: ArrayLike | None = None, up_to_hz: f
     """Lomb's periodogram of the intervals at the beats that end them, minus their mean.
 
     P(f) = ½ [(Σ y cos ω(t−τ))² / Σ cos² ω(t−τ) + (Σ y sin ω(t−τ))² / Σ sin² ω(t−τ)], tan 2ωτ = Σ sin 2ωt / Σ cos 2ωt,
-    and the density is P · 2T / N with T the time from the first beat to the last: a sine of amplitude A has the area
-    A²/2. Breaks need no marking, because nothing is drawn between beats; give `at_s` where beats are missing. No
-    straight line is taken out and no window is laid on: a slow trend leaks upward (about 1/f²). Above half the mean
-    heart rate the periodogram only mirrors what is below it, so it ends there.
+    and the density is P · 2T / N with T the time that the intervals after the first beat cover: a sine of amplitude A
+    has the area A²/2, with holes and without. Breaks need no marking, because nothing is drawn between beats; give
+    `at_s` where beats are missing. No straight line is taken out and no window is laid on: a slow trend leaks upward
+    (about 1/f²). Above half the mean heart rate the periodogram only mirrors what is below it, so it ends there.
 
     Args:
         nn_ms: intervals in ms, shape (n,), n >= 16.
@@ -243,10 +243,10 @@ def lomb_scargle(nn_ms: ArrayLike, *, at_s: ArrayLike | None = None, up_to_hz: f
     if np.abs(values_ms).max() < _ROUNDING * intervals_ms.max():
         values_ms = np.zeros_like(values_ms)
     power = _lomb(times_s - times_s[0], values_ms, step_hz=step_hz, count=int(last))
-    used_s = min(float(intervals_ms.sum()) / 1000, span_s)
+    used_s = min(float(intervals_ms[1:].sum()) / 1000, span_s)
     return Spectrum(
         frequency_hz=_grid_hz(1, len(power) + 1, step_hz=step_hz),
-        psd_ms2_per_hz=power * (2 * span_s / len(values_ms)),
+        psd_ms2_per_hz=power * (2 * used_s / len(values_ms)),
         window_s=used_s,
         used_s=used_s,
     )

@@ -63,7 +63,17 @@ def lomb_by_definition(
     nn_ms: NDArray[np.float64], at_s: NDArray[np.float64], frequency_hz: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     power = lombscargle(at_s, nn_ms - nn_ms.mean(), 2 * np.pi * frequency_hz)
-    return np.asarray(power * 2 * (at_s[-1] - at_s[0]) / len(nn_ms))
+    covered_s = min(nn_ms[1:].sum() / 1000, at_s[-1] - at_s[0])
+    return np.asarray(power * 2 * covered_s / len(nn_ms))
+
+
+@pytest.mark.parametrize("hole_s", [0.0, 60.0, 600.0])
+def test_a_hole_adds_no_power_to_lombs_spectrum(hole_s: float) -> None:
+    at_s = np.arange(1, 601) * 0.8
+    at_s[300:] += hole_s
+    nn_ms = 800 + 30 * np.sin(2 * np.pi * 0.25 * at_s)
+    hf_ms2 = band_power_ms2(lomb_scargle(nn_ms, at_s=at_s), from_hz=0.15, to_hz=0.4)
+    assert hf_ms2 == pytest.approx(30**2 / 2, rel=0.05)
 
 
 @given(
