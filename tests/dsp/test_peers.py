@@ -288,7 +288,6 @@ def test_lomb_is_astropys_periodogram_as_a_density(short: str) -> None:
     assert spectrum.psd_ms2_per_hz[::40] == pytest.approx(theirs * 2 * span_s / len(rr_ms), rel=1e-8)
 
 
-@pytest.mark.xfail(reason="the density is scaled by the time from first to last beat, holes included")
 @pytest.mark.parametrize("hole_s", [60, 600])
 def test_lomb_over_a_hole_has_the_power_of_the_beats(hole_s: int) -> None:
     # A sine of amplitude A has A²/2, however long nobody listened: ∫|W|² of a window W is the time that it is open.
