@@ -151,6 +151,20 @@ def checked_joined(joined: ArrayLike | None, count: int) -> NDArray[np.bool_]:
     return checked
 
 
+def checked_gaps(gap_before: ArrayLike | None, count: int) -> NDArray[np.bool_]:
+    """Where beats are missing before an interval, shape (count,), writable; None means nowhere.
+
+    Raises:
+        SeriesError: not one truth value an interval.
+    """
+    if gap_before is None:
+        return np.zeros(count, dtype=np.bool_)
+    given = np.asarray(gap_before)
+    if given.shape != (count,) or (given.dtype != np.bool_ and count > 0):
+        raise SeriesError(f"`gap_before` is one True or False an interval, {count} in all; it is {_shape(given)}.")
+    return given.astype(np.bool_)
+
+
 def checked_times(at_s: ArrayLike | None, rr_ms: NDArray[np.float64]) -> NDArray[np.float64]:
     """When each interval ended, in seconds, shape (n,); None means one after the other from 0.
 
