@@ -263,7 +263,8 @@ def report(errors: Errors, names: list[str]) -> None:
                     best = names[1 + int(np.argmin(medians[1:]))]
                     lost.append(f"{kind} {value} {metric}: {medians[0]:.2f} against {min(medians[1:]):.2f} ({best})")
                 cells.append(
-                    " |" + "".join(f"{median:8.2f}{'*' if worse and not at else ' '}" for at, median in enumerate(medians))
+                    " |"
+                    + "".join(f"{median:8.2f}{'*' if worse and not at else ' '}" for at, median in enumerate(medians))
                 )
             print(f"{kind:10}{value!s:>10}" + "".join(cells))
     print("\nNot the lowest: " + ("; ".join(lost) if lost else "nowhere"))

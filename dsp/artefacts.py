@@ -20,6 +20,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import isnan, nan
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -36,13 +37,23 @@ _ALPHA: Final = 5.2
 _SLOPE: Final = 0.13
 _OFFSET: Final = 0.17
 _MEDIAN_LIMIT: Final = 3.0
-# With coarse timestamps or a very even heart the quartiles go to zero and everything becomes an artefact. No interval
-# that differs by less than this many milliseconds is one.
-_SCALE_FLOOR_MS: Final = 40.0
+# Of many artefacts the quartiles are those of the artefacts. The median holds out for longer: a threshold is never above
+# this many medians. For differences it is what 5.2 times half the quartile distance is on a normal distribution; for
+# deviations from the median, whose distribution has no such form, what changed nothing on clean records (development
+# records and seeds of benchmarks/correction.py).
+_DIFFERENCE_MEDIANS: Final = 3.2
+_DEVIATION_MEDIANS: Final = 6.0
+# With coarse timestamps or a very even heart the quartiles go to zero and everything becomes an artefact. No change by
+# less than this share of the usual interval, or this many milliseconds, is one: a third of the flags on clean records
+# goes, and of the faults only those that hardly change a metric.
+_LEAST_SHARE: Final = 0.08
+_LEAST_MS: Final = 40.0
 # The quartiles of a few differences are those of an artefact among them. Until so many are known, a change by a fifth
 # (the rule of Malik et al., Eur. Heart J. 10(12), 1989) is enough.
 _SCALE_KNOWN_BEATS: Final = 30
 _SUSPICIOUS_SHARE: Final = 0.2
+# A displaced beat leaves the sum of the two intervals beside it what it was: two usual ones, within half of one.
+_PAIR_INTERVALS: Final = (1.5, 2.5)
 # A longer run of bad intervals has no trustworthy beats at its ends to interpolate between: it is flagged, not mended.
 _LONGEST_RUN_BEATS: Final = 6
 # A sensor that misses a beat sends the sum of two intervals, and so on; of more nobody knows how many they were.
@@ -73,8 +84,8 @@ class ArtefactStage:
 
     def __init__(self) -> None:
         """Start with no history."""
-        self._difference_scale = _QuartileScale()
-        self._median_scale = _QuartileScale()
+        self._difference_scale = _Scale(most_medians=_DIFFERENCE_MEDIANS)
+        self._deviation_scale = _Scale(most_medians=_DEVIATION_MEDIANS)
         self._mender = _Mender()
         self._sent_s = float("inf")  # of the beat that was pushed last
         self._hole = False
@@ -91,7 +102,7 @@ class ArtefactStage:
             beat = Beat(at_s=beat.at_s, rr_ms=beat.rr_ms, gap_before=True)
         self._hole = False
         ended = self.flush() if beat.gap_before else ()
-        difference_ms = 0.0  # of the first beat of a chain: there is nothing that it differs from
+        difference_ms = nan  # of the first beat of a chain: there is nothing that it differs from
         if self._beats:
             difference_ms = beat.rr_ms - self._rr_ms[-1]
             self._difference_scale.add(abs(difference_ms))
@@ -127,18 +138,19 @@ class ArtefactStage:
         deviation_ms = rr_ms[n] - median_ms
         if deviation_ms < 0:
             deviation_ms *= -2  # a short interval deviates by less than a long one for the same fault
-        self._median_scale.add(deviation_ms)
+        self._deviation_scale.add(deviation_ms)
         threshold_ms = self._difference_scale.threshold_ms
         if len(self._difference_scale) < _SCALE_KNOWN_BEATS:
-            threshold_ms = min(threshold_ms, max(_SCALE_FLOOR_MS, _SUSPICIOUS_SHARE * median_ms))
-        near_ms = self._median_scale.threshold_ms
+            threshold_ms = min(threshold_ms, _SUSPICIOUS_SHARE * median_ms)
+        threshold_ms = max(threshold_ms, _LEAST_SHARE * median_ms, _LEAST_MS)
+        near_ms = max(self._deviation_scale.threshold_ms, _LEAST_MS)
         deviates = deviation_ms > _MEDIAN_LIMIT * near_ms
         label, self._marked = self._marked, None
         if label is None:
             label = BeatLabel.NORMAL
-            if abs(self._differences_ms[n] / threshold_ms) > 1 or deviates:
+            if deviates or any(abs(self._difference_ms(at) / threshold_ms) > 1 for at in (n, n + 1)):
                 label, self._marked = _judge(
-                    [self._difference_ms(at) / threshold_ms for at in range(n - 1, n + 4)],
+                    [self._difference_ms(at) / threshold_ms for at in range(n, n + 4)],
                     [rr_ms[at] if at < len(rr_ms) else 0.0 for at in range(n, n + 3)],
                     median_ms=median_ms,
                     near_ms=near_ms,
@@ -151,8 +163,8 @@ class ArtefactStage:
             self._next -= drop
 
     def _difference_ms(self, at: int) -> float:
-        """The difference at an index; 0 outside the chain."""
-        return self._differences_ms[at] if 0 <= at < len(self._differences_ms) else 0.0
+        """The difference at an index; NaN after the chain."""
+        return self._differences_ms[at] if at < len(self._differences_ms) else nan
 
 
 def clean(rr_ms: ArrayLike, *, at_s: ArrayLike | None = None, gap_before: ArrayLike | None = None) -> CleanSeries:
@@ -223,14 +235,15 @@ def _label_all(rr_ms: NDArray[np.float64], gaps: NDArray[np.bool_]) -> _Flagged:
         chain_begin, chain_end = _chains(gaps[low:high])
         differences_ms = np.diff(near_rr_ms, prepend=near_rr_ms[:1])
         joined = chain_begin != np.arange(high - low)
-        differences_ms[~joined] = 0.0
+        differences_ms[~joined] = nan
         block = slice(begin - low, end - low)
         median_ms = _centred_medians_ms(near_rr_ms, chain_begin, chain_end)[block]
         deviation_ms = near_rr_ms[block] - median_ms
         deviation_ms[deviation_ms < 0] *= -2
 
         deviations_ms = np.concatenate((past_deviations_ms, deviation_ms))
-        near_ms = _trailing_thresholds_ms(deviations_ms)[len(past_deviations_ms) :]
+        near_ms = _trailing_thresholds_ms(deviations_ms, most_medians=_DEVIATION_MEDIANS)[len(past_deviations_ms) :]
+        near_ms = np.maximum(near_ms, _LEAST_MS)
         past_deviations_ms = deviations_ms[-_SCALE_BEATS:]
 
         # How many differences were known when a beat was judged: up to the fifth beat after it, or its chain's end.
@@ -239,11 +252,11 @@ def _label_all(rr_ms: NDArray[np.float64], gaps: NDArray[np.bool_]) -> _Flagged:
         last = np.minimum(np.arange(block.start, block.stop) + LAG_BEATS, chain_end[block] - 1)
         known = len(past_differences_ms) + np.cumsum(new)[last]
         known_ms = np.concatenate((past_differences_ms, np.abs(differences_ms[new])))
-        threshold_ms = np.concatenate(([_SCALE_FLOOR_MS], _trailing_thresholds_ms(known_ms)))[known]
+        threshold_ms = _trailing_thresholds_ms(known_ms, most_medians=_DIFFERENCE_MEDIANS)
+        threshold_ms = np.concatenate(([0.0], threshold_ms))[known]
         few = known < _SCALE_KNOWN_BEATS
-        threshold_ms[few] = np.minimum(
-            threshold_ms[few], np.maximum(_SCALE_FLOOR_MS, _SUSPICIOUS_SHARE * median_ms[few])
-        )
+        threshold_ms[few] = np.minimum(threshold_ms[few], _SUSPICIOUS_SHARE * median_ms[few])
+        threshold_ms = np.maximum(np.maximum(threshold_ms, _LEAST_SHARE * median_ms), _LEAST_MS)
         past_differences_ms = known_ms[: len(known_ms) - np.count_nonzero(new[block.stop :])][-_SCALE_BEATS:]
 
         scales = _Scales(median_ms, deviation_ms, threshold_ms, near_ms)
@@ -277,16 +290,18 @@ def _judge_all(
     count = len(scales.median_ms)
     here = slice(since, since + count)
     deviates = scales.deviation_ms > _MEDIAN_LIMIT * scales.near_ms
-    suspects = np.flatnonzero((np.abs(differences_ms[here] / scales.threshold_ms) > 1) | deviates)
+    padded_ms = np.concatenate((differences_ms, np.full(3, nan)))
+    suspects = np.flatnonzero(
+        deviates
+        | (np.abs(differences_ms[here] / scales.threshold_ms) > 1)
+        | (np.abs(padded_ms[since + 1 : since + 1 + count] / scales.threshold_ms) > 1)
+    )
     positions = suspects + since
     end = chain_end[positions]
-    padded_ms = np.concatenate((differences_ms, np.zeros(3)))
     d_rows = np.stack(
         [
-            np.where(positions + step < end, padded_ms[positions + step], 0.0) / scales.threshold_ms[suspects]
-            if positions.size
-            else np.empty(0)
-            for step in range(-1, 4)
+            np.where(positions + step < end, padded_ms[positions + step], nan) / scales.threshold_ms[suspects]
+            for step in range(4)
         ],
         axis=1,
     )
@@ -328,33 +343,45 @@ def _judge(
     """The label of a suspicious beat by the paper's order of rules, and that of the next one where it tells.
 
     Args:
-        d: the differences of the beat before, of this one and of the three after, in thresholds; 0 outside the chain.
+        d: the differences of this beat and of the three after, in thresholds; NaN where there is none in the chain.
         nearby_ms: the intervals of this beat and of the two after; 0 outside the chain.
         median_ms: the usual interval here.
         near_ms: how near the usual an interval has to be to be one.
         deviates: the interval is far from the usual.
     """
-    d_before, d_here, d_after, d_after_next, _ = d
-    if (d_here > 1 and max(d_before, d_after) < -_SLOPE * d_here - _OFFSET) or (
-        d_here < -1 and min(d_before, d_after) > -_SLOPE * d_here + _OFFSET
-    ):
-        return BeatLabel.ECTOPIC, None
-    label = _long_or_short(d[1:4], nearby_ms[:2], median_ms=median_ms, near_ms=near_ms, deviates=deviates)
+    d_here, d_after, d_after_next, _ = d
+    least, most = _PAIR_INTERVALS
+    if _turns(d[:3]) and least * median_ms < nearby_ms[0] + nearby_ms[1] < most * median_ms:
+        return BeatLabel.ECTOPIC, BeatLabel.NORMAL
+    label = _long_or_short(d[:3], nearby_ms[:2], median_ms=median_ms, near_ms=near_ms, deviates=deviates)
     if label is BeatLabel.EXTRA:
         return label, BeatLabel.NORMAL  # the other part of the same interval
     if label is BeatLabel.NORMAL and abs(d_here) > 1 and abs(d_after) < abs(d_after_next) and nearby_ms[1] > 0:
-        after = _long_or_short(d[2:5], nearby_ms[1:3], median_ms=median_ms, near_ms=near_ms, deviates=False)
+        after = _long_or_short(d[1:4], nearby_ms[1:3], median_ms=median_ms, near_ms=near_ms, deviates=False)
         if after is not BeatLabel.NORMAL:
             return label, after
     return label, None
+
+
+def _turns(d: Sequence[float]) -> bool:
+    """A displaced beat: the second of three differences is large, and those beside it turn back by enough of it.
+
+    At a chain's end one of them is not known; the other one decides alone.
+    """
+    before, middle, after = d
+    if not abs(middle) > 1:
+        return False
+    line = -_SLOPE * abs(middle) - _OFFSET
+    beside = [side if middle > 0 else -side for side in (before, after) if not isnan(side)]
+    return len(beside) > 0 and max(beside) < line
 
 
 def _long_or_short(
     d: Sequence[float], nearby_ms: Sequence[float], *, median_ms: float, near_ms: float, deviates: bool
 ) -> BeatLabel:
     d_here, d_after, d_after_next = d
-    long = d_here > 1 and min(d_after, d_after_next) < -1
-    short = d_here < -1 and max(d_after, d_after_next) > 1
+    long = d_here > 1 and (d_after < -1 or d_after_next < -1)
+    short = d_here < -1 and (d_after > 1 or d_after_next > 1)
     if not (long or short or deviates):
         return BeatLabel.NORMAL
     rr_ms, next_ms = nearby_ms
@@ -382,28 +409,29 @@ def _centred_medians_ms(
     return medians_ms
 
 
-def _trailing_thresholds_ms(values_ms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What `_QuartileScale` says after each of the values."""
+def _trailing_thresholds_ms(values_ms: NDArray[np.float64], *, most_medians: float) -> NDArray[np.float64]:
+    """What a `_Scale` says after each of the values."""
     thresholds_ms = np.empty(len(values_ms))
-    scale = _QuartileScale()
+    scale = _Scale(most_medians=most_medians)
     few = min(len(values_ms), _SCALE_BEATS - 1)
     for index, value_ms in enumerate(values_ms[:few].tolist()):
         scale.add(value_ms)
         thresholds_ms[index] = scale.threshold_ms
     if len(values_ms) > few:
-        low_ms, high_ms = (_trailing_quantile(values_ms, share)[few:] for share in (0.25, 0.75))
-        thresholds_ms[few:] = np.maximum(_SCALE_FLOOR_MS, _ALPHA * (high_ms - low_ms) / 2)
+        low_ms, middle_ms, high_ms = (_trailing_quantile(values_ms, share)[few:] for share in (0.25, 0.5, 0.75))
+        thresholds_ms[few:] = np.minimum(_ALPHA * (high_ms - low_ms) / 2, most_medians * middle_ms)
     return thresholds_ms
 
 
 def _trailing_quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     """The quantile of the last 91 values after each, right from the 91st on."""
     position = share * (_SCALE_BEATS - 1)
-    below, above = (
-        np.asarray(rank_filter(values, rank, size=_SCALE_BEATS, origin=_SCALE_BEATS // 2), dtype=np.float64)
-        for rank in (int(position), int(position) + 1)
-    )
-    return below + (above - below) * (position - int(position))
+    rank = int(position)
+    below = np.asarray(rank_filter(values, rank, size=_SCALE_BEATS, origin=_SCALE_BEATS // 2), dtype=np.float64)
+    if rank == position:
+        return below
+    above = np.asarray(rank_filter(values, rank + 1, size=_SCALE_BEATS, origin=_SCALE_BEATS // 2), dtype=np.float64)
+    return below + (above - below) * (position - rank)
 
 
 def _mend_all(
@@ -420,7 +448,9 @@ def _mend_all(
     # mending begins from.
     times_of = np.ones(count, dtype=np.int64)  # how many beats come out for each; those of a region for its first
     mended: list[CleanBeat] = []
-    label_at = dict(zip(flagged.at.tolist(), zip(flagged.label.tolist(), flagged.median_ms.tolist(), strict=True), strict=True))
+    label_at = dict(
+        zip(flagged.at.tolist(), zip(flagged.label.tolist(), flagged.median_ms.tolist(), strict=True), strict=True)
+    )
     starts: list[int] = []
     done = 0  # beats up to here have been through the mender or need not
     for first in flagged.at.tolist():
@@ -565,13 +595,16 @@ def _spaced_ms(total_ms: float, count: int, *, before_ms: float, ahead_ms: Seque
         yield _on_grid(index * even_ms + step_ms * index * (index - count) / 2)
 
 
-class _QuartileScale:
-    """5.2 times half the distance between the quartiles of the last 91 values, never below the floor."""
+class _Scale:
+    """What the last 91 values say a usual one does not exceed: 5.2 times half the distance between their quartiles.
 
-    def __init__(self) -> None:
+    Never more than so many of their medians.
+    """
+
+    def __init__(self, *, most_medians: float) -> None:
+        self._most_medians = most_medians
         self._recent: deque[float] = deque()
         self._ordered: list[float] = []
-        self.threshold_ms = _SCALE_FLOOR_MS
 
     def __len__(self) -> int:
         return len(self._ordered)
@@ -582,14 +615,19 @@ class _QuartileScale:
             del self._ordered[bisect_left(self._ordered, oldest)]
         self._recent.append(value_ms)
         insort(self._ordered, value_ms)
-        last = len(self._ordered) - 1
-        self.threshold_ms = max(
-            _SCALE_FLOOR_MS, _ALPHA * (self._quantile(0.75 * last) - self._quantile(0.25 * last)) / 2
-        )
 
-    def _quantile(self, position: float) -> float:
+    @property
+    def threshold_ms(self) -> float:
+        """The scale now; 0 before the first value."""
+        if not self._ordered:
+            return 0.0
+        low_ms, middle_ms, high_ms = (self._quantile(share) for share in (0.25, 0.5, 0.75))
+        return min(_ALPHA * (high_ms - low_ms) / 2, self._most_medians * middle_ms)
+
+    def _quantile(self, share: float) -> float:
+        position = share * (len(self._ordered) - 1)
         below = int(position)
-        if below + 1 >= len(self._ordered):
+        if below == position:
             return self._ordered[below]
         return self._ordered[below] + (self._ordered[below + 1] - self._ordered[below]) * (position - below)
 
