@@ -6,7 +6,7 @@ nothing.
 """
 
 from dsp.analysis import Analysis, AnalysisWindow, Nonlinear, analyse
-from dsp.artefacts import ArtefactStage
+from dsp.artefacts import ArtefactStage, clean
 from dsp.baseline import RunningBaseline, Usual
 from dsp.beats import Beat, BeatLabel, CleanBeat
 from dsp.breathing import BreathingRate, CannotTell, breathing_rate
@@ -61,6 +61,7 @@ __all__ = [
     "bands",
     "breathing_rate",
     "burg",
+    "clean",
     "dfa",
     "hrv",
     "lomb_scargle",
