@@ -63,6 +63,10 @@ def analyse(
     unit: Annotated[
         Unit | None, typer.Option(help="Of the intervals in a text file.", show_default="as its header says, else ms")
     ] = None,
+    at_rest: Annotated[
+        bool,
+        typer.Option("--at-rest", help="All of a capture was recorded sitting still in silence: read HRV from it."),
+    ] = False,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One row a window, metrics as columns.")] = False,
     archive: ArchiveOption = None,
@@ -74,7 +78,7 @@ def analyse(
         raise typer.BadParameter("A step needs a window: add --window SECONDS.")
     if as_json and as_csv:
         raise typer.BadParameter("--json or --csv, one of the two.")
-    people = _people(file, session=session, archive=archive, unit=unit)
+    people = _people(file, session=session, archive=archive, unit=unit, at_rest=at_rest)
     if person is not None:
         names = [found.name for found in people if found.name is not None]
         people = [found for found in people if found.name == person]
@@ -91,7 +95,9 @@ def analyse(
             who = "" if found.name is None else f"{found.name}: "
             say(f"{who}{f'{beats} beats left out: ' if beats else 'no HRV: '}{reason}.")
     if not any(found.stretches for found in people):
-        say("No HRV can be read from this recording.")
+        at_rest_helps = not at_rest and any(beats for found in people for beats in found.left_out.values())
+        hint = " If it was recorded sitting still in silence, say so with --at-rest." if at_rest_helps else ""
+        say(f"No HRV can be read from this recording.{hint}")
         raise typer.Exit(NO_RR)
     if not carried:
         say("Nothing in it carries a variability: too few beats, or too many that had to be corrected.")
@@ -113,7 +119,9 @@ def _analyses(found: _Person, *, window: float | None, step: float | None) -> It
         yield from stage.flush()
 
 
-def _people(file: Path | None, *, session: int | None, archive: Path | None, unit: Unit | None) -> list[_Person]:
+def _people(
+    file: Path | None, *, session: int | None, archive: Path | None, unit: Unit | None, at_rest: bool
+) -> list[_Person]:
     """Everybody in the recording."""
     from watchlink.captures import open_capture, rr_text
 
@@ -124,13 +132,13 @@ def _people(file: Path | None, *, session: int | None, archive: Path | None, uni
         with Archive(archive_path(archive)) as opened:
             opened.session(session)
             with closing(opened.packets(session)) as packets:
-                return _of_packets(packets)
+                return _of_packets(packets, at_rest=at_rest)
     name = "standard input" if str(file) == "-" else file.name
     content = _text_of_intervals(file, name)
     if content is not None:
         return [_of_text(rr_text.read(content, name, unit=unit), name)]
     with open_capture(file) as capture:
-        return _of_packets(capture.packets)
+        return _of_packets(capture.packets, at_rest=at_rest)
 
 
 def _text_of_intervals(file: Path, name: str) -> BinaryIO | None:
@@ -177,11 +185,12 @@ def _of_text(text: RrText, name: str) -> _Person:
     return _Person(name=None, stretches=[beats] if beats else [], left_out={})
 
 
-def _of_packets(packets: Iterator[Packet]) -> list[_Person]:
+def _of_packets(packets: Iterator[Packet], *, at_rest: bool) -> list[_Person]:
     """Fold the log as a session does and take each person's beats, as far as HRV may be read from them."""
     from dsp import CleanBeat
     from watchlink.errors import CaptureError
     from watchlink.fold import SessionFold
+    from watchlink.packets import EventKind, SessionEvent
     from watchlink.readings import BeatReading, HrvAbsent, Measured, Reading
 
     fold = SessionFold()
@@ -213,8 +222,11 @@ def _of_packets(packets: Iterator[Packet]) -> list[_Person]:
                 case _:
                     pass
 
+    if at_rest:  # the person's word instead of what the log says of the room
+        fold.push(SessionEvent(at_us=0, kind=EventKind.BLOCK, label="baseline"))
     for packet in packets:
-        take(fold.push(packet))
+        if not (at_rest and isinstance(packet, SessionEvent)):
+            take(fold.push(packet))
     take(fold.flush())
     if not people:
         raise CaptureError("It was read to its end, and there is no heart-rate notification in it.")

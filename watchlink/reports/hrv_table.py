@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dsp import LEVEL_PCT, Analysis, Bands, CannotTell, Interval
+from dsp import LEVEL_PCT, Analysis, CannotTell, Interval
 from watchlink.clock import clock_text
 from watchlink.texts import shown
 
@@ -83,8 +83,10 @@ def hrv_table(analysis: Analysis, *, title: str) -> RenderableType:
     time_domain, nonlinear = analysis.hrv.time_domain, analysis.nonlinear
     held = dict(analysis.hrv.intervals.by_metric())
     table = Table(box=None, pad_edge=False, show_header=False)
-    for justify in ("left", "right", "left", "left"):
-        table.add_column(no_wrap=True, justify="left" if justify == "left" else "right")
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
     groups: tuple[tuple[str, Any, tuple[_Line, ...]], ...] = (
         ("Heart rate", time_domain, _HEART_RATE),
         ("Variability in time", time_domain, _TIME),
@@ -115,7 +117,7 @@ def hrv_table(analysis: Analysis, *, title: str) -> RenderableType:
 
 
 def window_line(analysis: Analysis, *, person: str) -> str:
-    """One window in one line."""
+    """One window in one line; its bands are Lomb's, which a lost beat costs nothing."""
     time_domain, quality = analysis.hrv.time_domain, analysis.hrv.quality
     parts = [clock_text(analysis.hrv.at_s), *([person] if person else [])]
     parts.append(f"HR {_or_dash(time_domain.mean_heart_rate_bpm, 1)} bpm")
@@ -123,7 +125,7 @@ def window_line(analysis: Analysis, *, person: str) -> str:
     given = "" if held is None else f" ({held.low:.0f}-{held.high:.0f})"
     parts.append(f"RMSSD {_or_dash(time_domain.rmssd_ms, 1)} ms{given}")
     parts.append(f"SDNN {_or_dash(time_domain.sdnn_ms, 1)} ms")
-    parts.append(f"LF {_or_dash(analysis.welch.lf_ms2, 0)} HF {_or_dash(analysis.welch.hf_ms2, 0)} ms²")
+    parts.append(f"LF {_or_dash(analysis.lomb.lf_ms2, 0)} HF {_or_dash(analysis.lomb.hf_ms2, 0)} ms²")
     parts.append(f"{quality.pairs} pairs, {quality.corrected_pct:.1f} % corrected")
     return shown("  ".join(parts))
 
@@ -226,11 +228,11 @@ def _absent_lines(analysis: Analysis) -> Iterator[str]:
     """Why metrics are not there, each reason once."""
     labels = {line.name: line.label for group in (_HEART_RATE, _TIME, _SHAPE, _BANDS, _NONLINEAR) for line in group}
     labels["multiscale_entropy"] = "multiscale entropy"
-    missing: dict[str, str] = {}
-    found: tuple[Any, ...] = (analysis.hrv.time_domain, analysis.nonlinear, *_in_methods(analysis))
-    for group in found:
-        for name, reason in group.absent.items():
-            missing.setdefault(labels[name], reason)
+    by_method = [getattr(analysis, method) for method in _METHODS]
+    everywhere = set[str].intersection(*(set(found.absent) for found in by_method))
+    absent = {**analysis.hrv.time_domain.absent, **analysis.nonlinear.absent}
+    absent |= {name: reason for name, reason in by_method[0].absent.items() if name in everywhere}
+    missing = {labels[name]: reason for name, reason in absent.items()}
     if missing:
         yield ""
     for reason, entries in groupby(sorted(missing.items(), key=lambda entry: entry[1]), key=lambda entry: entry[1]):
@@ -240,10 +242,6 @@ def _absent_lines(analysis: Analysis) -> Iterator[str]:
 
 
 _MOST_NAMES: Final = 6
-
-
-def _in_methods(analysis: Analysis) -> tuple[Bands, ...]:
-    return (analysis.welch, analysis.lomb, analysis.ar)
 
 
 def _or_dash(value: float | None, digits: int) -> str:
