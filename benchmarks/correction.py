@@ -1,13 +1,14 @@
 """How wrong RMSSD, SDNN, LF and HF are after artefact correction, beside NeuroKit2, systole and Malik's rule.
 
 Faults of one class are planted into a series without any, everybody corrects the same series and nothing else, and the
-metrics are held against those of the series before the planting. All metrics are computed by the same functions here.
-What differs is what a method hands out: RMSSD and SDNN are over all intervals of a peer's corrected series, and over the
-accepted intervals of ours; LF and HF are over all corrected intervals of each.
+metrics are held against those of the series before the planting. All metrics are computed by the same functions here;
+what differs is what a method hands out. RMSSD and SDNN are over all intervals of a peer's corrected series and over the
+accepted intervals of ours (`dsp all`: over those that were put right, too); LF and HF (Welch on a 4 Hz cubic spline) are
+over the whole corrected series of each.
 
 Series: real sinus rhythm (ambulatory nsrdb stretches and an ECG at a desk) in which no interval differs from the one
 before by more than a fifth, so that nobody's rule has a fault of its own to find, and synthetic 1/f with breathing. The
-rules of `dsp` were chosen on other records and seeds (`development`) than those of the table that is printed by default.
+rules of `dsp` were chosen on other records and seeds (`development`) than those of the table printed by default.
 
 Usage: python benchmarks/correction.py [development]
 """

@@ -48,14 +48,15 @@ _DIFFERENCE_MEDIANS: Final = 3.2
 _DEVIATION_MEDIANS: Final = 6.0
 # With coarse timestamps or a very even heart the quartiles go to zero and everything becomes an artefact. No change by
 # less than this share of the usual interval, or this many milliseconds, is one: a third of the flags on clean records
-# goes, and of the faults only those that hardly change a metric.
+# goes, and of the faults only those that hardly change a metric. Within the second share an interval is a usual one.
 _LEAST_SHARE: Final = 0.08
 _LEAST_MS: Final = 40.0
-# Where every third beat is premature no quantile is one of the heart's. Breathing hardly changes an interval by more than
-# this share from one beat to the next.
+_NEAR_SHARE: Final = 0.1
+# Where every third beat is premature no quantile is one of the heart's. Breathing hardly changes an interval by more
+# than this share from one beat to the next.
 _MOST_SHARE: Final = 0.3
-# The quartiles of a few differences are those of an artefact among them. Until so many are known, a change by a fifth
-# (the rule of Malik et al., Eur. Heart J. 10(12), 1989) is enough.
+# The quartiles of a few differences say nothing. Until so many are known, a change by a fifth is one too many (the rule
+# of Malik et al., Eur. Heart J. 10(12), 1989).
 _SCALE_KNOWN_BEATS: Final = 30
 _SUSPICIOUS_SHARE: Final = 0.2
 # A displaced beat leaves the sum of the two intervals beside it what it was: two usual ones, within half of one.
@@ -148,10 +149,11 @@ class ArtefactStage:
         if deviation_ms < 0:
             deviation_ms *= -2  # a short interval deviates by less than a long one for the same fault
         self._deviation_scale.add(deviation_ms)
-        most_share = _MOST_SHARE if len(self._difference_scale) >= _SCALE_KNOWN_BEATS else _SUSPICIOUS_SHARE
-        threshold_ms = min(self._difference_scale.threshold_ms, most_share * median_ms)
+        threshold_ms = _SUSPICIOUS_SHARE * median_ms
+        if len(self._difference_scale) >= _SCALE_KNOWN_BEATS:
+            threshold_ms = min(self._difference_scale.threshold_ms, _MOST_SHARE * median_ms)
         threshold_ms = max(threshold_ms, _LEAST_SHARE * median_ms, _LEAST_MS)
-        near_ms = max(self._deviation_scale.threshold_ms, _LEAST_MS)
+        near_ms = max(self._deviation_scale.threshold_ms, _NEAR_SHARE * median_ms)
         deviates = deviation_ms > _MEDIAN_LIMIT * near_ms
         label, self._marked = self._marked, None
         if label is None:
@@ -180,7 +182,7 @@ def clean(rr_ms: ArrayLike, *, at_s: ArrayLike | None = None, gap_before: ArrayL
 
     The differences of successive intervals and their deviations from the running median of 11 are held against 5.2
     times half the distance between the quartiles of the last 91 of them (never more than 3.2 and 6 of their medians,
-    never less than 40 ms or, for differences, 8 % of the usual interval), and judged by the decision lines of Lipponen
+    never less than 8 % and 10 % of the usual interval), and judged by the decision lines of Lipponen
     & Tarvainen 2019. Beats of a class other than normal are moved, put in or taken out; the sum of a chain's intervals
     stays. The result need not have as many beats as the input.
 
@@ -252,7 +254,7 @@ def _label_all(rr_ms: NDArray[np.float64], gaps: NDArray[np.bool_], *, block_bea
 
         deviations_ms = np.concatenate((past_deviations_ms, deviation_ms))
         near_ms = _trailing_thresholds_ms(deviations_ms, most_medians=_DEVIATION_MEDIANS)[len(past_deviations_ms) :]
-        near_ms = np.maximum(near_ms, _LEAST_MS)
+        near_ms = np.maximum(near_ms, _NEAR_SHARE * median_ms)
         past_deviations_ms = deviations_ms[-_SCALE_BEATS:]
 
         # How many differences were known when a beat was judged: up to the fifth beat after it, or its chain's end.
@@ -263,8 +265,11 @@ def _label_all(rr_ms: NDArray[np.float64], gaps: NDArray[np.bool_], *, block_bea
         known_ms = np.concatenate((past_differences_ms, np.abs(differences_ms[new])))
         threshold_ms = _trailing_thresholds_ms(known_ms, most_medians=_DIFFERENCE_MEDIANS)
         threshold_ms = np.concatenate(([0.0], threshold_ms))[known]
-        most_share = np.where(known >= _SCALE_KNOWN_BEATS, _MOST_SHARE, _SUSPICIOUS_SHARE)
-        threshold_ms = np.minimum(threshold_ms, most_share * median_ms)
+        threshold_ms = np.where(
+            known < _SCALE_KNOWN_BEATS,
+            _SUSPICIOUS_SHARE * median_ms,
+            np.minimum(threshold_ms, _MOST_SHARE * median_ms),
+        )
         threshold_ms = np.maximum(np.maximum(threshold_ms, _LEAST_SHARE * median_ms), _LEAST_MS)
         past_differences_ms = known_ms[: len(known_ms) - np.count_nonzero(new[block.stop :])][-_SCALE_BEATS:]
 

@@ -57,7 +57,7 @@ def sinus_ms(beats: int = 200) -> list[float]:
 def bad_stretch_ms() -> list[float]:
     """Thirty intervals, of which none is a heart's, in the middle of a rhythm at rest."""
     rr_ms = sinus_ms()
-    rr_ms[100:130] = [450.0, 2900.0, 1300.0, 2100.0, 350.0, 3500.0] * 5
+    rr_ms[100:130] = np.random.default_rng(0).integers(300, 3500, 30).astype(np.float64).tolist()
     return rr_ms
 
 
@@ -83,7 +83,7 @@ def test_clean_series_passes_unchanged() -> None:
 
 
 def test_real_sinus_rhythms_are_nearly_all_normal(shared_data: Path) -> None:
-    """15 360 beats of normal sinus rhythm, from Holter recordings: 97.2 % came out normal when this was written.
+    """15 360 beats of normal sinus rhythm, from Holter recordings: 98.1 % came out normal when this was written.
 
     What is called an artefact there are the sudden changes of daily life (the recordings are ambulatory).
     """
@@ -91,18 +91,17 @@ def test_real_sinus_rhythms_are_nearly_all_normal(shared_data: Path) -> None:
     assert len(rhythms) == 60
     cleaned = [clean(beats_of(rr_ms)) for rr_ms in rhythms]
     beats = [beat for rhythm in cleaned for beat in rhythm]
-    assert sum(beat.label is BeatLabel.NORMAL for beat in beats) >= 0.965 * len(beats)
+    assert sum(beat.label is BeatLabel.NORMAL for beat in beats) >= 0.975 * len(beats)
     assert min(sum(b.label is BeatLabel.NORMAL for b in rhythm) / len(rhythm) for rhythm in cleaned) >= 0.85
 
 
 def test_real_premature_beats_are_found_however_many_they_are(shared_data: Path) -> None:
-    """Intervals under 75 % of their neighbours' median: 470 of 483 were found when this was written.
+    """Intervals under 75 % of their neighbours' median: 480 of 483 were found when this was written.
 
-    Rules were chosen on records 100, 105, 109, 114 and 116 (all of their 161 were found). Record 214 with its 31 was
-    blind spot of quartiles alone: none was found.
+    Rules were chosen on records 100, 105, 109, 114 and 116, where all 161 were found. Record 214 is the one that
+    quartiles alone are blind to: they are those of its premature beats.
     """
-    found = premature = 0
-    found_in_214 = 0
+    found = premature = found_in_214 = 0
     for record, _, rr_ms in read_rhythms(shared_data / "rr" / "rhythms" / "ectopylight.txt"):
         beats = beats_of(rr_ms)
         passed = {beat.at_s for beat in clean(beats) if beat.accepted}
@@ -112,8 +111,8 @@ def test_real_premature_beats_are_found_however_many_they_are(shared_data: Path)
                 found += beats[index].at_s not in passed
                 found_in_214 += record == "214" and beats[index].at_s not in passed
     assert premature > 400
-    assert found >= 0.96 * premature
-    assert found_in_214 >= 30
+    assert found >= 0.98 * premature
+    assert found_in_214 >= 150
 
 
 @pytest.mark.parametrize("tick_ms", [1000 / 64, 1000 / 128])
@@ -132,9 +131,9 @@ def test_premature_beats_that_come_again_and_again_are_each_found(every: int) ->
     for at in planted:
         rr_ms[at] -= 300
         rr_ms[at + 1] += 300
-    series = artefacts_module.clean(rr_ms)
-    assert len(series) == 600
-    assert not series.accepted[list(planted)].any()
+    beats = beats_of(rr_ms)
+    passed = {beat.at_s for beat in clean(beats) if beat.accepted}
+    assert not any(beats[at].at_s in passed for at in planted)
 
 
 _AT = 100
@@ -232,7 +231,7 @@ def test_long_stretch_of_bad_intervals_is_flagged_as_sent_and_not_mended() -> No
     rr_ms = bad_stretch_ms()
     cleaned = clean(beats_of(rr_ms))
     sent = [beat for beat in cleaned if beat.label is not BeatLabel.NORMAL and not beat.corrected]
-    assert len(sent) >= 20
+    assert len(sent) > 2 * _LONGEST_RUN_BEATS
     assert {beat.nn_ms for beat in cleaned if not beat.corrected} <= set(rr_ms)
 
 
@@ -379,8 +378,8 @@ class TestBatch:
         assert set(series.nn_ms.tolist()) == {800.0}
 
     def test_times_follow_each_other_from_zero_where_none_are_given(self) -> None:
-        series = artefacts_module.clean([800.0, 900.0, 850.0])
-        assert series.at_s.tolist() == [0.8, 1.7, 2.55]
+        series = artefacts_module.clean([800.0, 850.0, 900.0])
+        assert series.at_s.tolist() == [0.8, 1.65, 2.55]
 
     def test_input_is_left_as_it_was(self) -> None:
         rr_ms = np.array(plant("displaced", -0.4, sinus_ms()))

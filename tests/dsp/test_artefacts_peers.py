@@ -1,14 +1,14 @@
 """The decision rules with full look-ahead, held against the labels of NeuroKit2's Kubios method.
 
 The fixed lag costs something; the rules themselves must not. Here they get what the paper has, thresholds over 91
-centred beats without floor or ceiling, and are compared with labels frozen in fixtures/neurokit_labels.json (version and
-settings in it; made by the script beside it).
+centred beats without floor or ceiling, and are compared with labels frozen in fixtures/neurokit_labels.json (version
+and settings in it; made by the script beside it).
 
 Differences there are, each by one rule:
 
-- Around one displaced beat NeuroKit2 finds up to four things (`longshort` where its first difference is large, `ectopic`
-  on the turn, and on the turns beside it); here the beat itself is ectopic, once. The turn is on the interval *after* the
-  displaced beat, so NeuroKit2's `ectopic` is one beat late.
+- Around one displaced beat NeuroKit2 finds up to four things (`longshort` where its first difference is large,
+  `ectopic` on the turn, and on the turns beside it); here the beat itself is ectopic, once. The turn is on the interval
+  *after* the displaced beat, so NeuroKit2's `ectopic` is one beat late.
 - The second part of an interval that an extra beat cut is `longshort` in NeuroKit2, and normal here.
 """
 
@@ -60,7 +60,7 @@ def labels_with_full_look_ahead(rr_ms: NDArray[np.float64]) -> dict[int, BeatLab
 
 @pytest.fixture(name="case", params=range(len(_CASES)))
 def fixture_case(request: pytest.FixtureRequest) -> dict[str, Any]:
-    case: dict[str, Any] = _CASES[request.param]
+    case = _CASES[int(request.param)]
     return {**case, "ours": labels_with_full_look_ahead(np.array(case["rr_ms"], dtype=np.float64))}
 
 
