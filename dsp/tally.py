@@ -133,7 +133,7 @@ def tally_of(nn: NDArray[np.int64], joined: NDArray[np.bool_]) -> Tally:
     tally.over_20 = int(np.count_nonzero(size > _OVER_20))
     tally.over_50 = int(np.count_nonzero(size > _OVER_50))
     ordered = np.sort(nn)
-    tally.ordered = memoryview(ordered)
+    tally.ordered = ordered.data
     tally.histogram = _counted(ordered // HISTOGRAM_BIN)
     tally.wide_histogram = _counted(ordered // WIDE_BIN)
     return tally
