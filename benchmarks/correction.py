@@ -3,8 +3,8 @@
 Faults of one class are planted into a series without any, everybody corrects the same series and nothing else, and the
 metrics are held against those of the series before the planting. All metrics are computed by the same functions here;
 what differs is what a method hands out. RMSSD and SDNN are over all intervals of a peer's corrected series and over the
-accepted intervals of ours (`dsp all`: over those that were put right, too); LF and HF (Welch on a 4 Hz cubic spline) are
-over the whole corrected series of each.
+accepted intervals of ours (`dsp all`: over those that were put right, too); LF and HF (Welch on a 4 Hz cubic spline)
+are over the whole corrected series of each.
 
 Series: real sinus rhythm (ambulatory nsrdb stretches and an ECG at a desk) in which no interval differs from the one
 before by more than a fifth, so that nobody's rule has a fault of its own to find, and synthetic 1/f with breathing. The

@@ -557,7 +557,9 @@ class _Mender:
         if label is BeatLabel.MISSED:
             labels += [label] * _whole_intervals(beat.rr_ms, median_ms)
         else:
-            labels.append(self._run[-1][1])  # the normal beat that ends the run stands on a moved one
+            # The interval that ends the run stands on a moved beat. Where beats were only taken out it is extra: both
+            # its ends are beats as sent.
+            labels.append(labels[-1] if labels else BeatLabel.EXTRA)
         total_ms = sum(run_beat.rr_ms for run_beat, _ in self._run) + beat.rr_ms
         gap_before = self._run[0][0].gap_before if self._run else beat.gap_before
         self._run.clear()

@@ -463,6 +463,19 @@ class TestMending:
             cleaned = clean(beats_of(plant(kind, -0.3, true)))
             assert [beat.nn_ms for beat in cleaned] == pytest.approx(true, abs=2 / 1024)
 
+    @given(series=_SERIES)
+    def test_both_ends_of_an_interval_that_extra_beats_were_taken_out_of_are_beats_as_sent(
+        self, series: list[tuple[int, bool]]
+    ) -> None:
+        """So that who reads it may use the interval as one that was measured."""
+        beats = beats_of_series(series)
+        ends = {round(beat.at_s, 6) for beat in beats}
+        begins = ends | {round(beat.at_s - beat.rr_ms / 1000, 6) for beat in beats}
+        for out in clean(beats):
+            if out.label is BeatLabel.EXTRA and out.corrected:
+                assert round(out.at_s, 6) in ends
+                assert round(out.at_s - out.nn_ms / 1000, 6) in begins
+
     def test_interval_after_a_run_that_was_given_up_is_not_accepted(self) -> None:
         cleaned = clean(beats_of(bad_stretch_ms()))
         for earlier, later in pairwise(cleaned):
