@@ -2,9 +2,8 @@
 
 Faults of one class are planted into a series without any, everybody corrects the same series and nothing else, and the
 metrics are held against those of the series before the planting. All metrics are computed by the same functions here;
-what differs is what a method hands out. RMSSD and SDNN are over all intervals of a peer's corrected series and over the
-accepted intervals of ours (`dsp all`: over those that were put right, too); LF and HF (Welch on a 4 Hz cubic spline)
-are over the whole corrected series of each.
+what differs is what a method hands out: of a peer the corrected series, of ours that too, but with RMSSD as `dsp` takes
+it, over pairs of intervals between beats as they were sent. LF and HF are by Welch on a 4 Hz cubic spline.
 
 Series: real sinus rhythm (ambulatory nsrdb stretches and an ECG at a desk) in which no interval differs from the one
 before by more than a fifth, so that nobody's rule has a fault of its own to find, and synthetic 1/f with breathing. The
@@ -72,16 +71,7 @@ class Corrected:
 
 def ours(rr_ms: Floats) -> Corrected:
     series = clean(rr_ms)
-    return Corrected(all_ms=series.nn_ms, used_ms=series.accepted_nn_ms, joined=series.accepted_joined)
-
-
-def ours_put_right(rr_ms: Floats) -> Corrected:
-    """All intervals that were accepted or put right, in place of the accepted ones alone."""
-    series = clean(rr_ms)
-    used = series.accepted | series.corrected
-    joined = series.joined
-    joined[1:] &= used[:-1]
-    return Corrected(all_ms=series.nn_ms, used_ms=series.nn_ms[used], joined=joined[used])
+    return Corrected(all_ms=series.nn_ms, used_ms=series.used_nn_ms, joined=series.used_joined)
 
 
 def malik(rr_ms: Floats) -> Corrected:
@@ -104,7 +94,7 @@ def malik(rr_ms: Floats) -> Corrected:
 
 def methods() -> dict[str, Callable[[Floats], Corrected]]:
     """The methods that can be run here, by name."""
-    found: dict[str, Callable[[Floats], Corrected]] = {"dsp": ours, "dsp all": ours_put_right}
+    found: dict[str, Callable[[Floats], Corrected]] = {"dsp": ours}
     try:
         neurokit2: Any = import_module("neurokit2")
 

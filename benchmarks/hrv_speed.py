@@ -104,7 +104,7 @@ def _intervals_us(rr_ms: Floats) -> float:
     nn = on_grid(rr_ms[:70])
     taken = np.ones(len(nn), np.bool_)
     joined = np.arange(len(nn)) > 0
-    tally, slots = tally_of(nn, joined), slots_of(nn, joined, accepted=taken, gap_before=~taken)
+    tally, slots = tally_of(nn, joined), slots_of(nn, joined, used=taken, gap_before=~taken)
     return 1e6 * min(repeat(lambda: intervals(tally, slots, sdnn_ms=30.0, rmssd_ms=30.0), number=2000, repeat=3)) / 2000
 
 

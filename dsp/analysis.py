@@ -1,9 +1,8 @@
 """Everything that a series or a window of it can tell: time domain, spectra, nonlinear measures, breathing, quality.
 
-Strategy: one function looks at one series; the stage hands it the beats of each window. Time-domain metrics stand on
-the accepted intervals alone; spectra, nonlinear measures and breathing need a series without holes and stand on the
-corrected one, where it was corrected little enough. What a window cannot carry is absent, with the reason that the
-metric itself gives.
+Strategy: one function looks at one series; the stage hands it the beats of each window. Everything stands on the
+corrected series, if it was corrected little enough, but successive differences only on beats as they were sent. What a
+window cannot carry is absent, with the reason that the metric itself gives.
 """
 
 from __future__ import annotations

@@ -59,6 +59,11 @@ class CleanBeat:
     gap_before: bool = False
 
     @property
+    def usable(self) -> bool:
+        """Part of the NN series: normal, or put right. What is flagged and could not be mended is not."""
+        return self.corrected or self.label is BeatLabel.NORMAL
+
+    @property
     def accepted(self) -> bool:
-        """Normal and unchanged: an interval that time-domain metrics stand on."""
-        return self.label is BeatLabel.NORMAL and not self.corrected
+        """Both its ends are beats as sent, so that differences may stand on it: normal, or whole again."""
+        return self.label is (BeatLabel.EXTRA if self.corrected else BeatLabel.NORMAL)

@@ -76,9 +76,14 @@ class CleanSeries:
             )
 
     @property
+    def usable(self) -> NDArray[np.bool_]:
+        """The NN series: intervals that are normal or were put right; those that could not be mended are not in it."""
+        return np.equal(self.label, 0) | self.corrected
+
+    @property
     def accepted(self) -> NDArray[np.bool_]:
-        """Intervals that are normal and unchanged: those that time-domain metrics stand on."""
-        return np.equal(self.label, 0) & ~self.corrected
+        """Intervals between two beats as sent, so that differences may stand on them: normal, or whole again."""
+        return np.equal(self.label, np.where(self.corrected, _CODES[BeatLabel.EXTRA], 0))
 
     @property
     def joined(self) -> NDArray[np.bool_]:
@@ -88,17 +93,17 @@ class CleanSeries:
         return joined
 
     @property
-    def accepted_nn_ms(self) -> NDArray[np.float64]:
-        """The accepted intervals alone."""
-        return self.nn_ms[self.accepted]
+    def used_nn_ms(self) -> NDArray[np.float64]:
+        """The usable intervals alone."""
+        return self.nn_ms[self.usable]
 
     @property
-    def accepted_joined(self) -> NDArray[np.bool_]:
-        """For `accepted_nn_ms`: where the interval before was accepted too, with no gap between."""
+    def used_joined(self) -> NDArray[np.bool_]:
+        """For `used_nn_ms`: where the difference to the one before counts: both are accepted, with no gap between."""
         accepted = self.accepted
-        joined = self.joined
+        joined = self.joined & accepted
         joined[1:] &= accepted[:-1]
-        return joined[accepted]
+        return joined[self.usable]
 
 
 def checked_intervals(rr_ms: ArrayLike, *, at_least: int, what: str) -> NDArray[np.float64]:

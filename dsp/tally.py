@@ -28,7 +28,7 @@ _LARGEST: Final = 1 << 23  # 8192 ms
 
 
 class Tally:
-    """Counts over accepted intervals, and over pairs of them that follow each other directly.
+    """Counts over intervals, and over pairs of them that follow each other directly.
 
     Attributes (intervals in units of 1/1024 ms):
         beats, total, squares: number, sum and sum of squares of the intervals.

@@ -111,7 +111,7 @@ def summarise(tally: Tally, *, least_pairs: int = 0, refused_because: str = "") 
     """
     beats = tally.beats
     if not beats:
-        return _without(_ALL, "there is no accepted interval")
+        return _without(_ALL, "there is no usable interval")
     if not refused_because and tally.pairs < least_pairs:
         refused_because = f"there are {tally.pairs} pairs of accepted intervals, fewer than {least_pairs}"
     if not refused_because and tally.pairs < 2:

@@ -7,7 +7,7 @@ Newey-West estimate. The interval is analytic (no bootstrap) and holds for varia
 slower than the window no interval made from the window can know. Products of intervals are exact integers, so here too
 a sliding window equals a fresh one to the bit.
 
-Intervals are laid into slots, one for each beat, empty where it was not accepted, and with as many empty slots at a gap
+Intervals are laid into slots, one for each beat, empty where it was not usable, and with as many empty slots at a gap
 as there are lags: then no product reaches across.
 
 References:
@@ -80,25 +80,21 @@ class Slots:
 
 
 def slots_of(
-    nn: NDArray[np.int64],
-    joined: NDArray[np.bool_],
-    *,
-    accepted: NDArray[np.bool_],
-    gap_before: NDArray[np.bool_],
+    nn: NDArray[np.int64], joined: NDArray[np.bool_], *, used: NDArray[np.bool_], gap_before: NDArray[np.bool_]
 ) -> Slots:
     """A whole series in slots.
 
     Args:
-        nn: the accepted intervals, shape (n,).
-        joined: where one of them follows another one directly, shape (n,), False for the first.
-        accepted: which of all intervals these are, shape (m,); the others keep an empty slot.
+        nn: the intervals that are used, shape (n,).
+        joined: where the difference of one of them to the one before it counts, shape (n,), False for the first.
+        used: which of all intervals these are, shape (m,); the others keep an empty slot.
         gap_before: where intervals are missing before one of all, shape (m,).
     """
     breaks = gap_before.copy()
     breaks[:1] = False
-    all_at = np.arange(len(accepted)) + LAGS * np.cumsum(breaks)
-    slots = empty_slots(int(all_at[-1]) + 1 + LAGS if len(accepted) else LAGS)
-    at = all_at[accepted]
+    all_at = np.arange(len(used)) + LAGS * np.cumsum(breaks)
+    slots = empty_slots(int(all_at[-1]) + 1 + LAGS if len(used) else LAGS)
+    at = all_at[used]
     slots.nn[at], slots.taken[at] = nn, 1
     later = np.flatnonzero(joined)
     slots.difference[at[later]] = nn[later] - nn[later - 1]

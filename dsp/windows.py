@@ -1,9 +1,10 @@
 """Heart rate variability over the last seconds of clean beats, at every beat or every few seconds, with its quality.
 
 Strategy: a window holds the beats of the last seconds and, as exact integers, all that the metrics stand on; a beat
-that leaves is taken out of the sums, and what remains is what a fresh computation would give. Only accepted intervals
-count (normal, not corrected), and a difference counts only between two neighbours that were both accepted with no gap
-between. What a window cannot carry is absent with a reason.
+that leaves is taken out of the sums, and what remains is what a fresh computation would give. Correction moves beats
+and keeps the time, so what is about size and spread (SDNN, the histogram) stands on the corrected series; what is about
+successive differences (RMSSD, pNN50, SD1) stands on pairs of intervals between beats as they were sent, with no gap
+between. A run that could not be mended is in neither. What a window cannot carry is absent with a reason.
 
 References:
     Task Force of the ESC and NASPE, "Heart rate variability", Circulation 93, 1996.
@@ -15,7 +16,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import Final
+from typing import Final, TypeAlias
+
+import numpy as np
 
 from dsp.beats import GRID_PER_MS, CleanBeat
 from dsp.errors import TooShort
@@ -37,9 +40,9 @@ class Quality:
     """What the metrics of a window stand on.
 
     Attributes:
-        beats: accepted intervals in the window.
-        pairs: of them, those that follow another one directly.
-        covered_s: seconds of the window covered by accepted intervals.
+        beats: intervals in the window that are normal or were put right.
+        pairs: of them, pairs that follow each other directly, between beats as sent.
+        covered_s: seconds of the window that they cover.
         corrected_pct: share of all intervals in the window that were corrected or flagged, 0..100.
     """
 
@@ -69,6 +72,10 @@ class HrvMetrics:
     intervals: Intervals
 
 
+_Row: TypeAlias = tuple[float, int | None, int | None, int, bool]
+"""Time, NN on the grid or None if not usable, the NN before it if their difference counts, slot, not as sent."""
+
+
 class HrvWindow:
     """Stage: `CleanBeat` in, `HrvMetrics` out: one at each beat, or one at each step that beats were seen past."""
 
@@ -76,9 +83,9 @@ class HrvWindow:
         """A window over the last `window_s` seconds of beat time, told every `step_s` or, without it, at each beat."""
         self._window_s = window_s
         self._steps = None if step_s is None else Steps(step_s)
-        # (time, NN on the grid or None if not accepted, the NN directly before it or None, slot)
-        self._rows: deque[tuple[float, int | None, int | None, int]] = deque()
+        self._rows: deque[_Row] = deque()
         self._last_nn: int | None = None
+        self._changed = 0
         self._tally = Tally()
         self._slots = empty_slots(8 * LAGS)
         self._next_slot = 0
@@ -104,16 +111,18 @@ class HrvWindow:
         if beat.gap_before and self._next_slot:
             self._next_slot += LAGS
         slot = self._make_room()
-        if beat.accepted:
+        if beat.usable:
             nn = round(beat.nn_ms * GRID_PER_MS)
             self._tally.add(nn)
             self._slots.nn[slot], self._slots.taken[slot] = nn, 1
-            if self._last_nn is not None and not beat.gap_before:
+            if beat.accepted and self._last_nn is not None and not beat.gap_before:
                 before = self._last_nn
                 self._tally.add_pair(before, nn)
                 self._slots.difference[slot] = nn - before
-        self._rows.append((beat.at_s, nn, before, slot))
-        self._last_nn = nn
+        changed = beat.corrected or not beat.accepted
+        self._changed += changed
+        self._rows.append((beat.at_s, nn, before, slot, changed))
+        self._last_nn = nn if beat.accepted else None
 
     def _make_room(self) -> int:
         """The next free slot, with `LAGS` empty ones behind it."""
@@ -125,7 +134,9 @@ class HrvWindow:
                 kept = getattr(self._slots, name)[first:]
                 getattr(roomy, name)[: len(kept)] = kept
             self._slots = roomy
-            self._rows = deque((at_s, nn, before, slot - first) for at_s, nn, before, slot in self._rows)
+            self._rows = deque(
+                (at_s, nn, before, slot - first, changed) for at_s, nn, before, slot, changed in self._rows
+            )
             self._next_slot = held
         self._next_slot += 1
         return self._next_slot - 1
@@ -133,15 +144,16 @@ class HrvWindow:
     def _forget_before(self, since_s: float) -> None:
         rows = self._rows
         while rows and rows[0][0] <= since_s:
-            _, nn, _, _ = rows.popleft()
+            _, nn, _, _, changed = rows.popleft()
+            self._changed -= changed
             if nn is not None:
                 self._tally.remove(nn)
             if rows:  # the oldest that stays has lost its neighbour
-                at_s, nn, before, slot = rows[0]
+                at_s, nn, before, slot, changed = rows[0]
                 if nn is not None and before is not None:
                     self._tally.remove_pair(before, nn)
                     self._slots.difference[slot] = 0
-                    rows[0] = (at_s, nn, None, slot)
+                    rows[0] = (at_s, nn, None, slot, changed)
         if not rows:
             self._last_nn = None
 
@@ -152,7 +164,8 @@ class HrvWindow:
             taken=self._slots.taken[first : self._next_slot + LAGS],
             difference=self._slots.difference[first : self._next_slot + LAGS],
         )
-        return _metrics(self._tally, slots, at_s=at_s, window_s=self._window_s, intervals_seen=len(self._rows))
+        corrected_pct = 100 * self._changed / len(self._rows)
+        return _metrics(self._tally, slots, at_s=at_s, window_s=self._window_s, corrected_pct=corrected_pct)
 
 
 def hrv(series: CleanSeries, *, at_s: float | None = None, window_s: float | None = None) -> HrvMetrics:
@@ -168,18 +181,18 @@ def hrv(series: CleanSeries, *, at_s: float | None = None, window_s: float | Non
     """
     if not len(series):
         raise TooShort("There is no interval to look at.")
-    accepted = series.accepted
-    nn = on_grid(series.nn_ms[accepted])
+    nn = on_grid(series.used_nn_ms)
     last_s = float(series.at_s[-1])
     if window_s is None:
         window_s = last_s - float(series.at_s[0]) + float(series.nn_ms[0]) / 1000
-    joined = series.accepted_joined
+    joined = series.used_joined
+    changed = int(np.count_nonzero(series.corrected | ~series.accepted))
     return _metrics(
         tally_of(nn, joined),
-        slots_of(nn, joined, accepted=accepted, gap_before=series.gap_before),
+        slots_of(nn, joined, used=series.usable, gap_before=series.gap_before),
         at_s=last_s if at_s is None else at_s,
         window_s=window_s,
-        intervals_seen=len(series),
+        corrected_pct=100 * changed / len(series),
     )
 
 
@@ -206,8 +219,7 @@ class Steps:
         self._done = max(self._done, ceil((at_s - self._start_s) / self._step_s) - 1)
 
 
-def _metrics(tally: Tally, slots: Slots, *, at_s: float, window_s: float, intervals_seen: int) -> HrvMetrics:
-    corrected_pct = 100 * (intervals_seen - tally.beats) / intervals_seen
+def _metrics(tally: Tally, slots: Slots, *, at_s: float, window_s: float, corrected_pct: float) -> HrvMetrics:
     refused_because = ""
     if corrected_pct > MAX_CORRECTED_PCT:
         refused_because = (

@@ -485,7 +485,7 @@ def _clean_rmssd(rr_ms: Floats, *, gap_at: int | None = None) -> tuple[list[int]
         gap_before[gap_at] = True
         times_s[gap_at:] += 60
     cleaned = clean(rr_ms, at_s=times_s, gap_before=gap_before)
-    metrics = time_domain(cleaned.accepted_nn_ms, joined=cleaned.accepted_joined)
+    metrics = time_domain(cleaned.used_nn_ms, joined=cleaned.used_joined)
     return np.flatnonzero(~cleaned.accepted).tolist(), _value(metrics, "rmssd_ms")
 
 

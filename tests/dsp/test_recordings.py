@@ -235,16 +235,16 @@ def conditions(shared_data: Path) -> dict[str, _Condition]:
     raw_ms = np.array([beat.rr_ms for beat in beats])
     raw_s = np.array([beat.at_s for beat in beats])
     cleaned = _cleaned(beats)
-    clean_s = cleaned.at_s[cleaned.accepted]
+    clean_s = cleaned.at_s[cleaned.usable]
     found = {}
     for label, (begin, end) in _phases(shared_data).items():
         ecg_ms = _ecg(shared_data, (begin, end))[:, 1]
         inside = (clean_s > begin) & (clean_s <= end)
-        joined = cleaned.accepted_joined[inside]
+        joined = cleaned.used_joined[inside]
         found[label] = _Condition(
             ecg=time_domain(ecg_ms),
             raw=time_domain(raw_ms[(raw_s > begin) & (raw_s <= end)]),
-            clean=time_domain(cleaned.accepted_nn_ms[inside], joined=joined),
+            clean=time_domain(cleaned.used_nn_ms[inside], joined=joined),
             pairs_pct=100 * float(joined[1:].sum()) / (len(ecg_ms) - 1),
         )
     return found
@@ -297,7 +297,7 @@ def test_cleaning_leaves_the_ecg_nearly_alone(shared_data: Path) -> None:
     cleaned = _cleaned(_beats(ecg[:, 1], ecg[:, 0]))
     assert np.count_nonzero(~cleaned.accepted) < 0.04 * len(ecg)
     before = time_domain(ecg[:, 1])
-    after = time_domain(cleaned.accepted_nn_ms, joined=cleaned.accepted_joined)
+    after = time_domain(cleaned.used_nn_ms, joined=cleaned.used_joined)
     assert _off(after.rmssd_ms, before.rmssd_ms) < 0.03
     assert _off(after.mean_heart_rate_bpm, before.mean_heart_rate_bpm) < 0.01
 
@@ -371,7 +371,7 @@ def _ectopy(stretches: Iterable[_Stretch]) -> _Ectopy:
         flagged += len(bad_s)
         elsewhere += int((~explained).sum())
         without = time_domain(stretch.rr_ms[kept], joined=np.append(False, kept[:-1])[kept])
-        ours = time_domain(cleaned.accepted_nn_ms, joined=cleaned.accepted_joined)
+        ours = time_domain(cleaned.used_nn_ms, joined=cleaned.used_joined)
         rmssd_off.append(_off(ours.rmssd_ms, without.rmssd_ms))
         raw_rmssd_off.append(_off(time_domain(stretch.rr_ms).rmssd_ms, without.rmssd_ms))
     return _Ectopy(

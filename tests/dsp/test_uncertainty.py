@@ -103,7 +103,7 @@ def test_no_product_reaches_across_a_gap(units: list[int], gaps: set[int]) -> No
     gap_before = np.isin(np.arange(len(nn)), list(gaps))
     joined = ~gap_before
     joined[0] = False
-    slots = slots_of(nn, joined, accepted=np.ones(len(nn), dtype=np.bool_), gap_before=gap_before)
+    slots = slots_of(nn, joined, used=np.ones(len(nn), dtype=np.bool_), gap_before=gap_before)
     stretches = np.split(nn, sorted(at for at in gaps if at < len(nn)))
     for lag, found in enumerate(_lagged(slots.nn, 1_800_000)):
         assert found == sum(int(np.dot(part[lag:], part[: len(part) - lag])) for part in stretches if len(part) > lag)
@@ -111,8 +111,8 @@ def test_no_product_reaches_across_a_gap(units: list[int], gaps: set[int]) -> No
 
 
 def test_a_rejected_beat_keeps_its_place() -> None:
-    nn, accepted = np.array([800, 900]), np.array([True, False, True])
-    slots = slots_of(nn, np.array([False, False]), accepted=accepted, gap_before=np.array([True, False, False]))
+    nn, used = np.array([800, 900]), np.array([True, False, True])
+    slots = slots_of(nn, np.array([False, False]), used=used, gap_before=np.array([True, False, False]))
     assert slots.nn.tolist() == [800, 0, 900, *[0] * LAGS]
     assert slots.taken.tolist() == [1, 0, 1, *[0] * LAGS]
 

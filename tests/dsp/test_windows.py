@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from dsp import BeatLabel, CleanBeat, CleanSeries, HrvMetrics, HrvWindow, hrv
 
 _PLAIN = "normal"
-_KINDS = st.sampled_from([*[_PLAIN] * 16, "gap", "corrected", "flagged"])
+_KINDS = st.sampled_from([*[_PLAIN] * 20, "gap", "corrected", "flagged", "moved", "whole again"])
+_LABELS = {"flagged": BeatLabel.ECTOPIC, "moved": BeatLabel.LONG, "whole again": BeatLabel.EXTRA}
 _TICKS = st.integers(300, 1800)
 _ROWS = st.tuples(_TICKS, _KINDS)
 # Hypothesis keeps lists short unless told otherwise; a window has to be filled and left again.
@@ -32,8 +33,8 @@ def beats_of(series: Iterable[tuple[float, str]]) -> list[CleanBeat]:
             CleanBeat(
                 at_s=at_s,
                 nn_ms=ticks * 1000 / 1024,
-                label=BeatLabel.ECTOPIC if kind == "flagged" else BeatLabel.NORMAL,
-                corrected=kind == "corrected",
+                label=_LABELS.get(kind, BeatLabel.NORMAL),
+                corrected=kind in ("corrected", "moved", "whole again"),
                 gap_before=kind == "gap",
             )
         )
@@ -50,13 +51,12 @@ def metrics_of(beats: Iterable[CleanBeat], *, window_s: float = 60.0) -> list[Hr
 
 
 def stretches_ms(beats: Iterable[CleanBeat]) -> list[list[float]]:
-    """Runs of accepted intervals with nothing missing between them."""
+    """Runs of intervals between beats as sent, with nothing missing between them."""
     runs: list[list[float]] = [[]]
     for beat in beats:
-        accepted = beat.label is BeatLabel.NORMAL and not beat.corrected
-        if beat.gap_before or not accepted:
+        if beat.gap_before or not beat.accepted:
             runs.append([])
-        if accepted:
+        if beat.accepted:
             runs[-1].append(beat.nn_ms)
     return runs
 
@@ -78,13 +78,14 @@ def test_metrics_equal_numpys_formulas(series: list[tuple[int, str]]) -> None:
     beats = beats_of(series)
     metrics = metrics_of(beats, window_s=1e6)[-1]
     runs = stretches_ms(beats)
-    nn_ms = np.array([interval for run in runs for interval in run])
+    nn_ms = np.array([beat.nn_ms for beat in beats if beat.usable])
+    as_sent = sum(beat.accepted and not beat.corrected for beat in beats)
     differences_ms = np.concatenate([np.diff(run) for run in runs])
     quality = metrics.quality
     assert quality.beats == len(nn_ms)
     assert quality.pairs == len(differences_ms)
     assert quality.covered_s == pytest.approx(nn_ms.sum() / 1000, rel=1e-12)
-    assert quality.corrected_pct == pytest.approx(100 * (len(beats) - len(nn_ms)) / len(beats))
+    assert quality.corrected_pct == pytest.approx(100 * (len(beats) - as_sent) / len(beats))
     found = metrics.time_domain
     if len(nn_ms):
         assert found.mean_heart_rate_bpm == pytest.approx(60_000 / nn_ms.mean(), rel=1e-12)
@@ -187,7 +188,7 @@ def test_window_after_a_long_gap_holds_one_beat() -> None:
 
 
 def test_window_without_an_accepted_beat_has_no_heart_rate() -> None:
-    (metrics,) = metrics_of(beats_of([(800, "corrected")]))
+    (metrics,) = metrics_of(beats_of([(800, "flagged")]))
     assert (metrics.time_domain.mean_heart_rate_bpm, metrics.quality.beats, metrics.quality.corrected_pct) == (
         None,
         0,
