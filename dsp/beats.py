@@ -65,5 +65,17 @@ class CleanBeat:
 
     @property
     def accepted(self) -> bool:
-        """Both its ends are beats as sent, so that differences may stand on it: normal, or whole again."""
-        return self.label is (BeatLabel.EXTRA if self.corrected else BeatLabel.NORMAL)
+        """Differences may stand on it: its ends, or those of the interval that it is an even part of, are beats as sent.
+
+        Normal ones, extra ones that are whole again, and the parts of a missed one: not between parts, see `counts`.
+        """
+        return self.label in _WHOLE if self.corrected else self.label is BeatLabel.NORMAL
+
+
+def counts(before: CleanBeat, after: CleanBeat) -> bool:
+    """Whether the difference between two successive intervals was measured."""
+    parts = before.label is BeatLabel.MISSED and after.label is BeatLabel.MISSED
+    return before.accepted and after.accepted and not after.gap_before and not parts
+
+
+_WHOLE: Final = frozenset({BeatLabel.EXTRA, BeatLabel.MISSED})

@@ -82,8 +82,9 @@ class CleanSeries:
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
-        """Intervals between two beats as sent, so that differences may stand on them: normal, or whole again."""
-        return np.equal(self.label, np.where(self.corrected, _CODES[BeatLabel.EXTRA], 0))
+        """Intervals on which differences may stand; see `CleanBeat.accepted`."""
+        whole = np.equal(self.label, _CODES[BeatLabel.EXTRA]) | np.equal(self.label, _CODES[BeatLabel.MISSED])
+        return np.where(self.corrected, whole, np.equal(self.label, 0))
 
     @property
     def joined(self) -> NDArray[np.bool_]:
@@ -99,10 +100,11 @@ class CleanSeries:
 
     @property
     def used_joined(self) -> NDArray[np.bool_]:
-        """For `used_nn_ms`: where the difference to the one before counts: both are accepted, with no gap between."""
+        """For `used_nn_ms`: where the difference to the one before was measured; see `dsp.beats.counts`."""
         accepted = self.accepted
+        missed = np.equal(self.label, _CODES[BeatLabel.MISSED])
         joined = self.joined & accepted
-        joined[1:] &= accepted[:-1]
+        joined[1:] &= accepted[:-1] & ~(missed[1:] & missed[:-1])
         return joined[self.usable]
 
 

@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from dsp.beats import GRID_PER_MS, CleanBeat
+from dsp.beats import GRID_PER_MS, CleanBeat, counts
 from dsp.errors import TooShort
 from dsp.series import CleanSeries
 from dsp.tally import Tally, on_grid, tally_of
@@ -84,7 +84,7 @@ class HrvWindow:
         self._window_s = window_s
         self._steps = None if step_s is None else Steps(step_s)
         self._rows: deque[_Row] = deque()
-        self._last_nn: int | None = None
+        self._last: CleanBeat | None = None
         self._changed = 0
         self._tally = Tally()
         self._slots = empty_slots(8 * LAGS)
@@ -115,14 +115,14 @@ class HrvWindow:
             nn = round(beat.nn_ms * GRID_PER_MS)
             self._tally.add(nn)
             self._slots.nn[slot], self._slots.taken[slot] = nn, 1
-            if beat.accepted and self._last_nn is not None and not beat.gap_before:
-                before = self._last_nn
+            if self._last is not None and counts(self._last, beat):
+                before = round(self._last.nn_ms * GRID_PER_MS)
                 self._tally.add_pair(before, nn)
                 self._slots.difference[slot] = nn - before
         changed = beat.corrected or not beat.accepted
         self._changed += changed
         self._rows.append((beat.at_s, nn, before, slot, changed))
-        self._last_nn = nn if beat.accepted else None
+        self._last = beat
 
     def _make_room(self) -> int:
         """The next free slot, with `LAGS` empty ones behind it."""
@@ -155,7 +155,7 @@ class HrvWindow:
                     self._slots.difference[slot] = 0
                     rows[0] = (at_s, nn, None, slot, changed)
         if not rows:
-            self._last_nn = None
+            self._last = None
 
     def _metrics(self, at_s: float) -> HrvMetrics:
         first = self._rows[0][3]

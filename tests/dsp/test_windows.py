@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 from dsp import BeatLabel, CleanBeat, CleanSeries, HrvMetrics, HrvWindow, hrv
 
 _PLAIN = "normal"
-_KINDS = st.sampled_from([*[_PLAIN] * 20, "gap", "corrected", "flagged", "moved", "whole again"])
-_LABELS = {"flagged": BeatLabel.ECTOPIC, "moved": BeatLabel.LONG, "whole again": BeatLabel.EXTRA}
+_KINDS = st.sampled_from([*[_PLAIN] * 20, "gap", "corrected", "flagged", "moved", "whole again", "part"])
+_LABELS = {
+    "flagged": BeatLabel.ECTOPIC,
+    "moved": BeatLabel.LONG,
+    "whole again": BeatLabel.EXTRA,
+    "part": BeatLabel.MISSED,
+}
 _TICKS = st.integers(300, 1800)
 _ROWS = st.tuples(_TICKS, _KINDS)
 # Hypothesis keeps lists short unless told otherwise; a window has to be filled and left again.
@@ -34,7 +39,7 @@ def beats_of(series: Iterable[tuple[float, str]]) -> list[CleanBeat]:
                 at_s=at_s,
                 nn_ms=ticks * 1000 / 1024,
                 label=_LABELS.get(kind, BeatLabel.NORMAL),
-                corrected=kind in ("corrected", "moved", "whole again"),
+                corrected=kind in ("corrected", "moved", "whole again", "part"),
                 gap_before=kind == "gap",
             )
         )
@@ -53,11 +58,13 @@ def metrics_of(beats: Iterable[CleanBeat], *, window_s: float = 60.0) -> list[Hr
 def stretches_ms(beats: Iterable[CleanBeat]) -> list[list[float]]:
     """Runs of intervals between beats as sent, with nothing missing between them."""
     runs: list[list[float]] = [[]]
+    before = BeatLabel.NORMAL
     for beat in beats:
-        if beat.gap_before or not beat.accepted:
+        if beat.gap_before or not beat.accepted or (before is beat.label is BeatLabel.MISSED):
             runs.append([])
         if beat.accepted:
             runs[-1].append(beat.nn_ms)
+        before = beat.label
     return runs
 
 
