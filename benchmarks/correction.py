@@ -39,7 +39,9 @@ _CLASSES: Final = ("missed", "extra", "ectopic", "displaced")
 _SHARES_PCT: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 _METRICS: Final = ("RMSSD", "SDNN", "LF", "HF")
 # Records and seeds that rules may be chosen on; all the others are for the table.
-_DEVELOPMENT_RECORDS: Final = frozenset("16265 16272 16273 16420 16483 16539 16773 16786 16795 17052".split())
+_DEVELOPMENT_RECORDS: Final = frozenset(
+    ["16265", "16272", "16273", "16420", "16483", "16539", "16773", "16786", "16795", "17052"]
+)
 _DEVELOPMENT_PHASES: Final = frozenset({"sitting", "standing", "walking"})
 _SYNTHETIC: Final = 30
 # A fault nearer to the ends than this has no neighbours to be told by.

@@ -66,9 +66,14 @@ class CleanSeries:
 
     def beats(self) -> Iterator[CleanBeat]:
         """The beats, one after the other: what a stage takes."""
-        rows = (self.at_s, self.nn_ms, self.label, self.corrected, self.gap_before)
-        for at_s, nn_ms, label, corrected, gap_before in zip(*(row.tolist() for row in rows), strict=True):
-            yield CleanBeat(at_s=at_s, nn_ms=nn_ms, label=LABELS[label], corrected=corrected, gap_before=gap_before)
+        for at in range(len(self)):
+            yield CleanBeat(
+                at_s=float(self.at_s[at]),
+                nn_ms=float(self.nn_ms[at]),
+                label=LABELS[self.label[at]],
+                corrected=bool(self.corrected[at]),
+                gap_before=bool(self.gap_before[at]),
+            )
 
     @property
     def accepted(self) -> NDArray[np.bool_]:

@@ -22,9 +22,8 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -145,7 +144,7 @@ class Bands:
     vlf_peak_hz: float | None
     lf_peak_hz: float | None
     hf_peak_hz: float | None
-    absent: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    absent: Mapping[str, str]
 
 
 def welch(
@@ -368,7 +367,7 @@ def bands(spectrum: Spectrum, *, vlf_from_hz: float = 0.0) -> Bands:
         vlf_peak_hz=peak_hz["vlf"],
         lf_peak_hz=peak_hz["lf"],
         hf_peak_hz=peak_hz["hf"],
-        absent=MappingProxyType(absent),
+        absent=absent,
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 from typing import Final
 
 from dsp.beats import GRID_PER_MS, CleanBeat
@@ -28,6 +28,8 @@ MIN_PAIRS: Final = 20
 """Fewer successive differences than this carry no RMSSD worth showing (a 60 s window at rest holds 50 to 90)."""
 MAX_CORRECTED_PCT: Final = 20.0
 """Where more intervals than this had to be corrected, what is left is too irregular to say anything about the heart."""
+MAX_RMSSD_SHARE: Final = 0.3
+"""Of the mean interval. Strong breathing in a young heart reaches 0.2; a third is jumping, not variability."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,8 @@ class HrvMetrics:
         at_s: the end of the window: a beat, or a step.
         window_s: its nominal length; the beats in (at_s - window_s, at_s].
         quality: what the metrics stand on.
-        time_domain: the metrics; those of variability are absent on fewer than 20 pairs or more than 20 % corrected.
+        time_domain: the metrics; those of variability are absent on fewer than 20 pairs, with more than 20 %
+            corrected, or where successive intervals differ by a third.
         intervals: 95 % intervals of three of them.
     """
 
@@ -210,6 +213,10 @@ def _metrics(tally: Tally, slots: Slots, *, at_s: float, window_s: float, interv
         refused_because = (
             f"{corrected_pct:.0f} % of the intervals had to be corrected, more than {MAX_CORRECTED_PCT:.0f} %"
         )
+    elif tally.pairs and _rmssd_share(tally) > MAX_RMSSD_SHARE:
+        refused_because = (
+            f"the intervals jump by {100 * _rmssd_share(tally):.0f} % from beat to beat: too irregular for HRV"
+        )
     time_domain = summarise(tally, least_pairs=MIN_PAIRS, refused_because=refused_because)
     given = NO_INTERVALS
     if time_domain.sdnn_ms is not None and time_domain.rmssd_ms is not None:
@@ -226,3 +233,8 @@ def _metrics(tally: Tally, slots: Slots, *, at_s: float, window_s: float, interv
         time_domain=time_domain,
         intervals=given,
     )
+
+
+def _rmssd_share(tally: Tally) -> float:
+    """RMSSD over the mean interval."""
+    return sqrt(tally.difference_squares / tally.pairs) * tally.beats / tally.total

@@ -90,7 +90,8 @@ def test_metrics_equal_numpys_formulas(series: list[tuple[int, str]]) -> None:
         assert found.mean_heart_rate_bpm == pytest.approx(60_000 / nn_ms.mean(), rel=1e-12)
     else:
         assert found.mean_heart_rate_bpm is None
-    if len(differences_ms) >= 20 and quality.corrected_pct <= 20:
+    too_irregular = len(differences_ms) and np.sqrt(np.mean(differences_ms**2)) > 0.3 * nn_ms.mean()
+    if len(differences_ms) >= 20 and quality.corrected_pct <= 20 and not too_irregular:
         assert found.rmssd_ms == pytest.approx(np.sqrt(np.mean(differences_ms**2)), rel=1e-9)
         assert found.sdnn_ms == pytest.approx(np.std(nn_ms, ddof=1), rel=1e-9, abs=1e-9)
         assert metrics.intervals.rmssd_ms is not None
@@ -147,6 +148,14 @@ def test_rmssd_appears_with_the_twentieth_pair() -> None:
     assert {m.time_domain.sdnn_ms for m in metrics[:20]} == {None}
     assert {m.time_domain.rmssd_ms for m in metrics[20:]} == {25.0}
     assert metrics[20].time_domain.sdnn_ms == pytest.approx(np.std([800.0, 825.0] * 10 + [800.0], ddof=1))
+
+
+def test_what_jumps_by_a_third_from_beat_to_beat_is_no_variability() -> None:
+    calm, wild = metrics_of(plain(*[800.0, 1000.0] * 30))[-1], metrics_of(plain(*[700.0, 1000.0] * 30))[-1]
+    assert calm.time_domain.rmssd_ms == 200.0
+    assert wild.time_domain.rmssd_ms is None
+    assert wild.time_domain.absent["rmssd_ms"].endswith("from beat to beat: too irregular for HRV")
+    assert wild.time_domain.mean_heart_rate_bpm == pytest.approx(60_000 / 850)
 
 
 def test_rmssd_disappears_again_when_gaps_leave_too_few_pairs() -> None:

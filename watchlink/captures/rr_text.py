@@ -297,7 +297,7 @@ def _times_come_first(lines: list[tuple[int, str]], separator: str | None) -> bo
         any(abs(step - interval * scale) <= _SAME_SHARE * abs(interval * scale) for scale in (1.0, 0.001))
         for step, interval in steps
     )
-    return same > len(pairs) // 2
+    return 2 * same > len(steps)
 
 
 def _placed(rr_ms: list[float], times_s: list[float] | None) -> RrText:
@@ -322,7 +322,7 @@ def _placed(rr_ms: list[float], times_s: list[float] | None) -> RrText:
     hole_s = 0.0
     least_s = late_s[0]
     for at, late in enumerate(late_s):
-        if late - least_s > rr_ms[at] / 2000 + 2 * scatter_s:
+        if late - least_s > rr_ms[at] / 2000 + 3 * scatter_s:
             gap_before[at] = True
             hole_s += late - least_s
             least_s = late

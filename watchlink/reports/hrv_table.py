@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -153,28 +153,21 @@ def to_record(analysis: Analysis, *, person: str | None) -> dict[str, Any]:
 
 def to_row(analysis: Analysis, *, person: str | None) -> dict[str, Any]:
     """The numbers of one window under one name each, for a table of columns; None where a number is absent."""
-    row: dict[str, Any] = {"person": person or ""}
-    for name, value in to_record(analysis, person=None).items():
-        match value, name:
-            case dict(), _ if name.startswith("intervals"):
-                for metric, held in value.items():
-                    row[f"{metric}_low"], row[f"{metric}_high"] = held or (None, None)
-            case dict(), "breathing":
-                row["breaths_per_min"] = value.get("breaths_per_min")
-            case dict(), "nonlinear":
-                row |= {key: value[key] for key in ("dfa_alpha1", "dfa_alpha2", "sample_entropy")}
-            case dict(), _ if name in _METHODS:
-                row |= {f"{name}_{key}": number for key, number in value.items() if key != "absent"}
-            case dict(), _:
-                pass
-            case _:
-                row[name] = value
-    return row
+    hrv, breathing = analysis.hrv, analysis.breathing
+    row: dict[str, Any] = {"person": person or "", "at_s": hrv.at_s, "window_s": hrv.window_s}
+    row |= _plain(hrv.quality) | _plain(hrv.time_domain)
+    for metric, held in hrv.intervals.by_metric():
+        row[f"{metric}_low"] = None if held is None else held.low
+        row[f"{metric}_high"] = None if held is None else held.high
+    for method in _METHODS:
+        row |= {f"{method}_{name}": value for name, value in _plain(getattr(analysis, method)).items()}
+    row |= {line.name: getattr(analysis.nonlinear, line.name) for line in _NONLINEAR}
+    row["breaths_per_min"] = None if isinstance(breathing, CannotTell) else breathing.breaths_per_min
+    return {name: value for name, value in row.items() if not name.endswith("absent")}
 
 
 def _plain(group: Any) -> dict[str, Any]:
-    values = {field.name: getattr(group, field.name) for field in fields(group)}
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+    return {field.name: getattr(group, field.name) for field in fields(group)}
 
 
 def _stands_on(analysis: Analysis) -> str:
