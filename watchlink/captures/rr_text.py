@@ -222,7 +222,10 @@ def _interval_ms(cells: list[str], layout: _Layout, ms_per_rr: float, where: str
     if value is None:
         raise CaptureError(f"{where}: {cells[layout.rr_at][:40]!r} is no number.")
     if not 0 < value * ms_per_rr <= _LONGEST_MS:
-        raise CaptureError(f"{where}: no interval is {value * ms_per_rr:g} ms long. Take the line out.")
+        raise CaptureError(
+            f"{where}: no interval is {value * ms_per_rr:g} ms long. Take the line out, and give "
+            "each interval its time in a column t_s, so that the break is seen."
+        )
     return value * ms_per_rr
 
 

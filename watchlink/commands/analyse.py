@@ -270,9 +270,10 @@ class _Printer:
         self._windows = windows
         self._writer: csv.DictWriter[str] | None = None
         self._first = True
+        self._person: str | None = None
 
     def show(self, analysis: Analysis, *, person: str | None) -> None:
-        from watchlink.reports.hrv_table import hrv_table, to_record, to_row, window_line
+        from watchlink.reports.hrv_table import hrv_table, to_record, to_row, window_head, window_line
 
         if self._as_json:
             typer.echo(json.dumps(to_record(analysis, person=person), ensure_ascii=False, separators=(",", ":")))
@@ -283,7 +284,12 @@ class _Printer:
                 self._writer.writeheader()
             self._writer.writerow(row)
         elif self._windows:
-            typer.echo(window_line(analysis, person=person or ""))
+            if self._first:
+                typer.echo(window_head())
+            if person is not None and person != self._person:
+                typer.echo(shown(person))
+            self._first, self._person = False, person
+            typer.echo(window_line(analysis))
         else:
             from rich.console import Console
 
