@@ -41,7 +41,8 @@ MOST_OCTETS: Final = 64 * 2**20
 """Of a file, unpacked: more than the most intervals take in any of the layouts."""
 # Ten days of beats; looked at in every way they take about a minute.
 _MOST_INTERVALS: Final = 1_000_000
-# Longer than a day is no interval but a time, or something else.
+# What is shorter is nothing, and longer than a day is no interval but a time, or something else.
+_SHORTEST_MS: Final = 0.01
 _LONGEST_MS: Final = 86_400_000.0
 _SEPARATORS: Final = (";", "\t", ",")
 _WHITE_SPACE: Final = " "
@@ -221,7 +222,7 @@ def _interval_ms(cells: list[str], layout: _Layout, ms_per_rr: float, where: str
     value = _number(_cell(cells, layout.rr_at, where), layout.separator)
     if value is None:
         raise CaptureError(f"{where}: {cells[layout.rr_at][:40]!r} is no number.")
-    if not 0 < value * ms_per_rr <= _LONGEST_MS:
+    if not _SHORTEST_MS <= value * ms_per_rr <= _LONGEST_MS:
         raise CaptureError(
             f"{where}: no interval is {value * ms_per_rr:g} ms long. Take the line out, and give "
             "each interval its time in a column t_s, so that the break is seen."
