@@ -1,11 +1,14 @@
 """Finds intervals that are no normal sinus intervals, and corrects the beat times behind them, a fixed five beats late.
 
 Strategy: the rules of Lipponen & Tarvainen with thresholds from the 91 most recent differences instead of 91 centred
-ones. The centred median of 11 intervals then needs five beats of the future and nothing else does, so live
-(`ArtefactStage`) and batch (`clean`) are one algorithm. A beat is judged when the fifth beat after it arrives, or when
-the chain ends (a gap, `flush`): then with what there is. A gap ends the chain: no difference and no median reaches over
-it; only the scale of usual variability is remembered. Batch computes thresholds and medians of all beats at once, and
-runs the very code of the stage where a beat is suspicious.
+ones, kept sound among many artefacts and on coarse timestamps. The centred median of 11 intervals then needs five beats
+of the future and nothing else does, so live (`ArtefactStage`) and batch (`clean`) are one algorithm. A beat is judged
+when the fifth beat after it arrives, or when the chain ends (a gap, `flush`): then with what there is. A gap ends the
+chain: no difference and no median reaches over it; only the scale of usual variability is remembered. Batch computes
+thresholds and medians of all beats at once, and runs the very code of the stage where a beat is suspicious.
+
+The paper's ectopic pattern (a large difference, turned back on both sides) lies on the two intervals beside a displaced
+beat: that beat is the one before the large difference.
 
 Correction moves beat *times*: a displaced beat goes between its neighbours, an extra beat is taken out, a missed one is
 put in, along the line from the interval before to the one after. The sum of the intervals stays the sum that was sent.
@@ -37,23 +40,30 @@ _ALPHA: Final = 5.2
 _SLOPE: Final = 0.13
 _OFFSET: Final = 0.17
 _MEDIAN_LIMIT: Final = 3.0
-# Of many artefacts the quartiles are those of the artefacts. The median holds out for longer: a threshold is never above
-# this many medians. For differences it is what 5.2 times half the quartile distance is on a normal distribution; for
-# deviations from the median, whose distribution has no such form, what changed nothing on clean records (development
-# records and seeds of benchmarks/correction.py).
+# Among many artefacts the quartiles are those of the artefacts. The median holds out for longer: a threshold is never
+# above this many medians. For differences this is what 5.2 times half the quartile distance comes to on a normal
+# distribution; for deviations from the median, which have no such form, it is what changed nothing on clean records
+# (the development records and seeds of benchmarks/correction.py).
 _DIFFERENCE_MEDIANS: Final = 3.2
 _DEVIATION_MEDIANS: Final = 6.0
 # With coarse timestamps or a very even heart the quartiles go to zero and everything becomes an artefact. No change by
 # less than this share of the usual interval, or this many milliseconds, is one: a third of the flags on clean records
-# goes, and of the faults only those that hardly change a metric.
+# goes, and of the faults only those that hardly change a metric. Within the second share an interval is a usual one.
 _LEAST_SHARE: Final = 0.08
 _LEAST_MS: Final = 40.0
-# The quartiles of a few differences are those of an artefact among them. Until so many are known, a change by a fifth
-# (the rule of Malik et al., Eur. Heart J. 10(12), 1989) is enough.
+_NEAR_SHARE: Final = 0.1
+# Where every third beat is premature no quantile is one of the heart's. Breathing hardly changes an interval by more
+# than this share from one beat to the next.
+_MOST_SHARE: Final = 0.3
+# The quartiles of a few differences say nothing. Until so many are known, a change by a fifth is one too many (the rule
+# of Malik et al., Eur. Heart J. 10(12), 1989).
 _SCALE_KNOWN_BEATS: Final = 30
 _SUSPICIOUS_SHARE: Final = 0.2
 # A displaced beat leaves the sum of the two intervals beside it what it was: two usual ones, within half of one.
 _PAIR_INTERVALS: Final = (1.5, 2.5)
+# Usual variability before a displaced beat can look like a turn of its own; that of the beat is larger by more than
+# this. (Where every second beat is premature, all turns are of one size.)
+_STRONGER_TURN: Final = 1.5
 # A longer run of bad intervals has no trustworthy beats at its ends to interpolate between: it is flagged, not mended.
 _LONGEST_RUN_BEATS: Final = 6
 # A sensor that misses a beat sends the sum of two intervals, and so on; of more nobody knows how many they were.
@@ -139,11 +149,11 @@ class ArtefactStage:
         if deviation_ms < 0:
             deviation_ms *= -2  # a short interval deviates by less than a long one for the same fault
         self._deviation_scale.add(deviation_ms)
-        threshold_ms = self._difference_scale.threshold_ms
-        if len(self._difference_scale) < _SCALE_KNOWN_BEATS:
-            threshold_ms = min(threshold_ms, _SUSPICIOUS_SHARE * median_ms)
+        threshold_ms = _SUSPICIOUS_SHARE * median_ms
+        if len(self._difference_scale) >= _SCALE_KNOWN_BEATS:
+            threshold_ms = min(self._difference_scale.threshold_ms, _MOST_SHARE * median_ms)
         threshold_ms = max(threshold_ms, _LEAST_SHARE * median_ms, _LEAST_MS)
-        near_ms = max(self._deviation_scale.threshold_ms, _LEAST_MS)
+        near_ms = max(self._deviation_scale.threshold_ms, _NEAR_SHARE * median_ms)
         deviates = deviation_ms > _MEDIAN_LIMIT * near_ms
         label, self._marked = self._marked, None
         if label is None:
@@ -168,11 +178,12 @@ class ArtefactStage:
 
 
 def clean(rr_ms: ArrayLike, *, at_s: ArrayLike | None = None, gap_before: ArrayLike | None = None) -> CleanSeries:
-    """Find the artefacts of a whole series and correct them: what `ArtefactStage` puts out, beat for beat and bit for bit.
+    """Find the artefacts of a whole series and correct them, bit for bit as `ArtefactStage` does.
 
     The differences of successive intervals and their deviations from the running median of 11 are held against 5.2
-    times half the distance between the quartiles of the last 91 of them, and judged by the decision lines of Lipponen &
-    Tarvainen 2019. Beats of a class other than normal are moved, put in or taken out; the sum of a chain's intervals
+    times half the distance between the quartiles of the last 91 of them (never more than 3.2 and 6 of their medians,
+    never less than 8 % and 10 % of the usual interval), and judged by the decision lines of Lipponen
+    & Tarvainen 2019. Beats of a class other than normal are moved, put in or taken out; the sum of a chain's intervals
     stays. The result need not have as many beats as the input.
 
     Args:
@@ -220,15 +231,15 @@ class _Flagged(NamedTuple):
     median_ms: NDArray[np.float64]
 
 
-def _label_all(rr_ms: NDArray[np.float64], gaps: NDArray[np.bool_]) -> _Flagged:
+def _label_all(rr_ms: NDArray[np.float64], gaps: NDArray[np.bool_], *, block_beats: int = _BLOCK_BEATS) -> _Flagged:
     """The beats that the stage would flag. Block by block: what is known of the past goes on to the next one."""
     at: list[int] = []
     labels: list[BeatLabel] = []
     medians_ms: list[float] = []
     past_differences_ms = past_deviations_ms = np.empty(0)
     marked: BeatLabel | None = None
-    for begin in range(0, len(rr_ms), _BLOCK_BEATS):
-        end = min(begin + _BLOCK_BEATS, len(rr_ms))
+    for begin in range(0, len(rr_ms), block_beats):
+        end = min(begin + block_beats, len(rr_ms))
         # Neighbours on both sides, as far as medians and differences reach.
         low, high = max(0, begin - LAG_BEATS - 1), min(end + LAG_BEATS + 1, len(rr_ms))
         near_rr_ms = rr_ms[low:high]
@@ -243,7 +254,7 @@ def _label_all(rr_ms: NDArray[np.float64], gaps: NDArray[np.bool_]) -> _Flagged:
 
         deviations_ms = np.concatenate((past_deviations_ms, deviation_ms))
         near_ms = _trailing_thresholds_ms(deviations_ms, most_medians=_DEVIATION_MEDIANS)[len(past_deviations_ms) :]
-        near_ms = np.maximum(near_ms, _LEAST_MS)
+        near_ms = np.maximum(near_ms, _NEAR_SHARE * median_ms)
         past_deviations_ms = deviations_ms[-_SCALE_BEATS:]
 
         # How many differences were known when a beat was judged: up to the fifth beat after it, or its chain's end.
@@ -254,8 +265,11 @@ def _label_all(rr_ms: NDArray[np.float64], gaps: NDArray[np.bool_]) -> _Flagged:
         known_ms = np.concatenate((past_differences_ms, np.abs(differences_ms[new])))
         threshold_ms = _trailing_thresholds_ms(known_ms, most_medians=_DIFFERENCE_MEDIANS)
         threshold_ms = np.concatenate(([0.0], threshold_ms))[known]
-        few = known < _SCALE_KNOWN_BEATS
-        threshold_ms[few] = np.minimum(threshold_ms[few], _SUSPICIOUS_SHARE * median_ms[few])
+        threshold_ms = np.where(
+            known < _SCALE_KNOWN_BEATS,
+            _SUSPICIOUS_SHARE * median_ms,
+            np.minimum(threshold_ms, _MOST_SHARE * median_ms),
+        )
         threshold_ms = np.maximum(np.maximum(threshold_ms, _LEAST_SHARE * median_ms), _LEAST_MS)
         past_differences_ms = known_ms[: len(known_ms) - np.count_nonzero(new[block.stop :])][-_SCALE_BEATS:]
 
@@ -351,7 +365,8 @@ def _judge(
     """
     d_here, d_after, d_after_next, _ = d
     least, most = _PAIR_INTERVALS
-    if _turns(d[:3]) and least * median_ms < nearby_ms[0] + nearby_ms[1] < most * median_ms:
+    stronger_next = abs(d_after_next) > _STRONGER_TURN * abs(d_after)
+    if _turns(d[:3]) and not stronger_next and least * median_ms < nearby_ms[0] + nearby_ms[1] < most * median_ms:
         return BeatLabel.ECTOPIC, BeatLabel.NORMAL
     label = _long_or_short(d[:3], nearby_ms[:2], median_ms=median_ms, near_ms=near_ms, deviates=deviates)
     if label is BeatLabel.EXTRA:
@@ -448,7 +463,7 @@ def _mend_all(
     # mending begins from.
     times_of = np.ones(count, dtype=np.int64)  # how many beats come out for each; those of a region for its first
     mended: list[CleanBeat] = []
-    label_at = dict(
+    label_at: dict[int, tuple[int, float]] = dict(
         zip(flagged.at.tolist(), zip(flagged.label.tolist(), flagged.median_ms.tolist(), strict=True), strict=True)
     )
     starts: list[int] = []
@@ -458,7 +473,7 @@ def _mend_all(
             continue
         begin = at = max(done, first - _BEFORE_BEATS)
         before = len(mended)
-        while at < count and (at <= first or at in label_at or mender.waits or at < 0):
+        while at < count and (at <= first or at in label_at or mender.waits):
             if gaps[at]:
                 mender.end_chain()
             code, median_ms = label_at.get(at, (0, 0.0))
@@ -538,11 +553,13 @@ class _Mender:
         if label is BeatLabel.NORMAL and not self._run:
             self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before)
             return
-        labels = [run_label for _, run_label in self._run if run_label is not BeatLabel.EXTRA]
+        labels: list[BeatLabel] = [run_label for _, run_label in self._run if run_label is not BeatLabel.EXTRA]
         if label is BeatLabel.MISSED:
             labels += [label] * _whole_intervals(beat.rr_ms, median_ms)
         else:
-            labels.append(self._run[-1][1])  # the normal beat that ends the run stands on a moved one
+            # The interval that ends the run stands on a moved beat. Where beats were only taken out it is extra: both
+            # its ends are beats as sent.
+            labels.append(labels[-1] if labels else BeatLabel.EXTRA)
         total_ms = sum(run_beat.rr_ms for run_beat, _ in self._run) + beat.rr_ms
         gap_before = self._run[0][0].gap_before if self._run else beat.gap_before
         self._run.clear()

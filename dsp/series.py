@@ -27,7 +27,7 @@ _MICROSECONDS_ABOVE: Final = 100_000.0
 _LEAST_MS: Final = 0.01
 _MOST_MS: Final = 86_400_000.0
 
-LABELS: Final = tuple(BeatLabel)
+LABELS: Final[tuple[BeatLabel, ...]] = tuple(BeatLabel)
 """Labels by their code in `CleanSeries.label`; code 0 is normal."""
 _CODES: Final = {label: code for code, label in enumerate(LABELS)}
 
@@ -70,7 +70,7 @@ class CleanSeries:
             yield CleanBeat(
                 at_s=float(self.at_s[at]),
                 nn_ms=float(self.nn_ms[at]),
-                label=LABELS[self.label[at]],
+                label=LABELS[int(self.label[at])],
                 corrected=bool(self.corrected[at]),
                 gap_before=bool(self.gap_before[at]),
             )
@@ -121,12 +121,15 @@ def checked_intervals(rr_ms: ArrayLike, *, at_least: int, what: str) -> NDArray[
         raise TooShort(f"{what} needs at least {at_least} intervals; there are {len(values_ms)}.")
     if len(values_ms) == 0:
         return values_ms
-    if values_ms.min() < _LEAST_MS or values_ms.max() > _MOST_MS:
+    least_ms, most_ms = values_ms.min(), values_ms.max()
+    if least_ms < _LEAST_MS or most_ms > _MOST_MS:
         first = int(np.flatnonzero((values_ms < _LEAST_MS) | (values_ms > _MOST_MS))[0])
         extreme = "short" if values_ms[first] < _LEAST_MS else "long"
         raise SeriesError(
             f"Interval {first} is {values_ms[first]:g} ms: none is that {extreme}. Leave it out, and mark the break."
         )
+    if least_ms >= _SECONDS_BELOW and most_ms <= _MICROSECONDS_ABOVE:
+        return values_ms
     median = float(np.median(values_ms))
     unit = "seconds" if median < _SECONDS_BELOW else "microseconds" if median > _MICROSECONDS_ABOVE else ""
     if unit:

@@ -483,13 +483,13 @@ def _burg(stretches: list[NDArray[np.float64]], order: int) -> tuple[NDArray[np.
     backward = forward
     begins = np.zeros(len(forward), dtype=np.bool_)
     begins[np.cumsum([0, *map(len, stretches[:-1])])] = True
-    variance = float(forward @ forward) / len(forward)
+    variance = _product(forward, forward) / len(forward)
     coefficients = np.ones(1)
     for _ in range(order):
         stays = ~begins[1:]
         forward, backward, begins = forward[1:][stays], backward[:-1][stays], begins[:-1][stays]
-        energy = float(forward @ forward + backward @ backward)
-        reflection = -2 * float(forward @ backward) / energy if energy > 0 else 0.0
+        energy = _product(forward, forward) + _product(backward, backward)
+        reflection = -2 * _product(forward, backward) / energy if energy > 0 else 0.0
         forward, backward = forward + reflection * backward, backward + reflection * forward
         longer = np.append(coefficients, 0.0)
         coefficients = longer + reflection * longer[::-1]
@@ -521,6 +521,11 @@ def _power_below(
             both: NDArray[np.complex128] = (2 * np.pi * cycles + inner) * share
             below += np.real(both) * ((2 if pole.imag > 0 else 1) / np.pi)
     return below
+
+
+def _product(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    """The inner product, in one thread: BLAS would wake others for it, and wait for them where all are busy."""
+    return float(np.einsum("i,i->", left, right))
 
 
 def _lomb(

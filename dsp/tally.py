@@ -8,7 +8,6 @@ once is the same as its beats one by one. What is irrational is computed from he
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -37,12 +36,13 @@ class Tally:
         difference_total, difference_squares: of later minus earlier.
         sum_total, sum_squares: of later plus earlier.
         over_20, over_50: pairs that differ by more than 20 and 50 ms.
-        ordered: the intervals by size.
+        ordered: the intervals by size; a tally that was counted at once cannot be added to.
         histogram: intervals in each bin of 1/128 s.
         wide_histogram: intervals in each bin of 50 ms.
     """
 
     __slots__ = (
+        "_growing",
         "beats",
         "difference_squares",
         "difference_total",
@@ -63,7 +63,8 @@ class Tally:
         self.beats = self.total = self.squares = 0
         self.pairs = self.difference_total = self.difference_squares = 0
         self.sum_total = self.sum_squares = self.over_20 = self.over_50 = 0
-        self.ordered: list[int] = []
+        self._growing: list[int] = []
+        self.ordered: Sequence[int] = self._growing
         self.histogram: dict[int, int] = {}
         self.wide_histogram: dict[int, int] = {}
 
@@ -72,7 +73,7 @@ class Tally:
         self.beats += 1
         self.total += nn
         self.squares += nn * nn
-        insort(self.ordered, nn)
+        insort(self._growing, nn)
         bin_ = nn // HISTOGRAM_BIN
         self.histogram[bin_] = self.histogram.get(bin_, 0) + 1
         bin_ = nn // WIDE_BIN
@@ -83,7 +84,7 @@ class Tally:
         self.beats -= 1
         self.total -= nn
         self.squares -= nn * nn
-        del self.ordered[bisect_left(self.ordered, nn)]
+        del self._growing[bisect_left(self._growing, nn)]
         _take_one(self.histogram, nn // HISTOGRAM_BIN)
         _take_one(self.wide_histogram, nn // WIDE_BIN)
 
@@ -131,9 +132,10 @@ def tally_of(nn: NDArray[np.int64], joined: NDArray[np.bool_]) -> Tally:
     size = np.abs(difference)
     tally.over_20 = int(np.count_nonzero(size > _OVER_20))
     tally.over_50 = int(np.count_nonzero(size > _OVER_50))
-    tally.ordered = np.sort(nn).tolist()
-    tally.histogram = dict(Counter((nn // HISTOGRAM_BIN).tolist()))
-    tally.wide_histogram = dict(Counter((nn // WIDE_BIN).tolist()))
+    ordered = np.sort(nn)
+    tally.ordered = ordered.data
+    tally.histogram = _counted(ordered // HISTOGRAM_BIN)
+    tally.wide_histogram = _counted(ordered // WIDE_BIN)
     return tally
 
 
@@ -174,6 +176,12 @@ def _take_one(histogram: dict[int, int], bin_: int) -> None:
         del histogram[bin_]
     else:
         histogram[bin_] -= 1
+
+
+def _counted(ordered: NDArray[np.int64]) -> dict[int, int]:
+    """How often each of these ordered values is there."""
+    begins = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+    return dict(zip(ordered[begins].tolist(), np.diff(begins, append=len(ordered)).tolist(), strict=True))
 
 
 def _sums(values: NDArray[np.int64]) -> tuple[int, int]:

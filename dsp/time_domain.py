@@ -156,7 +156,7 @@ def summarise(tally: Tally, *, least_pairs: int = 0, refused_because: str = "") 
         sd2_ms=sd2_ms,
         sd1_sd2=sdsd_ms / _SQRT_2 / sd2_ms if sd2_ms else None,
         triangular_index=beats / highest,
-        tinn_ms=_triangle_base(tally.histogram, highest) * HISTOGRAM_BIN / GRID_PER_MS,
+        tinn_ms=_triangle_base(tally, highest) * HISTOGRAM_BIN / GRID_PER_MS,
         baevsky_si=index,
         baevsky_si_root=sqrt(index) if index else None,
         absent=absent,
@@ -179,12 +179,14 @@ def _baevsky(tally: Tally) -> float | None:
     return 100 * highest / tally.beats / (2 * mode_s * spread_s)
 
 
-def _triangle_base(histogram: Mapping[int, int], highest: int) -> int:
+def _triangle_base(tally: Tally, highest: int) -> int:
     """Base, in bins, of the triangle on the first highest bin that has the least squared distance to the histogram."""
-    apex = min(bin_ for bin_, count in histogram.items() if count == highest)
-    return sum(
-        _foot(histogram, highest, apex=apex, step=step, most=abs(end - apex) + 1)
-        for step, end in ((-1, min(histogram)), (1, max(histogram)))
+    histogram = tally.histogram
+    apex = min([bin_ for bin_, count in histogram.items() if count == highest])
+    below = apex - tally.ordered[0] // HISTOGRAM_BIN
+    above = tally.ordered[-1] // HISTOGRAM_BIN - apex
+    return _foot(histogram, highest, apex=apex, step=-1, most=below + 1) + _foot(
+        histogram, highest, apex=apex, step=1, most=above + 1
     )
 
 
