@@ -4,6 +4,11 @@ Strategy: a file is such a text if it is text at all and no capture. A header na
 one column of intervals, or two, of which the first is the time at which the interval of the second ended. Everything
 that is no number is named with its line. Times may be those of beats or of arrivals (several intervals at once, late):
 the intervals themselves are the clock, and the times only say where beats are missing and for how long.
+
+What is written out there: one interval a line in ms (Elite HRV, Polar Flow) or in s (PhysioNet); `date,rr,since start`
+(HRV Logger); `Phone timestamp;RR-interval [ms]` with the time of day (Polar Sensor Logger); the start of the recording
+in the place of the time column's name, and seconds (Empatica's IBI.csv); an index without a name before the interval
+(pandas).
 """
 
 from __future__ import annotations
@@ -12,7 +17,9 @@ import codecs
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain, islice, pairwise
+from math import isfinite
 from typing import BinaryIO, Final, NamedTuple
 
 from watchlink.errors import CaptureError
@@ -21,11 +28,24 @@ MS_PER: Final = {"ms": 1.0, "s": 1000.0}
 _RR_NAMES: Final = frozenset(
     {"rr", "rri", "nn", "ibi", "rrinterval", "rrintervals", "nninterval", "interbeatinterval", "interval"}
 )
-_TIME_NAMES: Final = frozenset({"t", "at", "time", "seconds", "elapsed", "timestamp"})
-_NAMES_OF_SECONDS: Final = (["s"], ["sec"], ["seconds"])
-_UNITS: Final = ("milliseconds", "seconds", "msec", "sec", "ms", "s")
-_MOST_INTERVALS: Final = 10_000_000
+# The best first: of several columns of times the first of these that can be read is taken.
+_TIME_NAMES: Final = (
+    *("t", "at", "elapsed", "sincestart", "timestamp", "phonetimestamp"),
+    *("time", "seconds", "datetime", "date"),
+)
+_MS_OF_UNIT: Final = {
+    **dict.fromkeys(("ms", "msec", "milliseconds"), 1.0),
+    **dict.fromkeys(("s", "sec", "seconds"), 1000.0),
+}
+MOST_OCTETS: Final = 64 * 2**20
+"""Of a file, unpacked: more than the most intervals take in any of the layouts."""
+# Ten days of beats; looked at in every way they take about a minute.
+_MOST_INTERVALS: Final = 1_000_000
+# What is shorter is nothing, and longer than a day is no interval but a time, or something else.
+_SHORTEST_MS: Final = 0.01
+_LONGEST_MS: Final = 86_400_000.0
 _SEPARATORS: Final = (";", "\t", ",")
+_WHITE_SPACE: Final = " "
 # Lines of which the layout is read before the rest.
 _FIRST_LINES: Final = 20
 # Of the interval: what a time may be off before it counts as the end of that interval no more.
@@ -68,117 +88,202 @@ def read(file: BinaryIO, name: str, *, unit: str | None = None) -> RrText:
         unit: of the intervals: "ms" or "s"; without it what the header says, else ms.
 
     Raises:
-        CaptureError: it holds no intervals, or something in it is no number; the line is named.
+        CaptureError: it holds no intervals or too many, something in it is no number or no interval, or a time lies
+            before the one before it; the line is named.
     """
     encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, errors="strict", newline=None)
     try:
-        columns = _columns(_data_lines(text), name)
+        columns = _columns(_data_lines(text), name, unit=unit)
     except UnicodeError as error:
         raise CaptureError(
             f"{name} is no text: it cannot be read as {encoding.removesuffix('-sig').upper()}."
         ) from error
     finally:
         text.detach()
-    if not columns.rr:
+    if not columns.rr_ms:
         raise CaptureError(f"{name} holds no interval: expected is one RR interval a line.")
-    rr_ms = [value * MS_PER[unit or columns.unit] for value in columns.rr]
-    return _placed(rr_ms, columns.times)
+    return _placed(columns.rr_ms, columns.times_s)
 
 
 class _Columns(NamedTuple):
-    """What the file says: intervals and their unit, and times, if it has any."""
+    """What the file says: intervals, and times, if it has any."""
 
-    rr: list[float]
-    unit: str
-    times: list[float] | None
+    rr_ms: list[float]
+    times_s: list[float] | None
+
+
+class _Layout(NamedTuple):
+    """Where a line holds what."""
+
+    separator: str | None
+    columns: int
+    rr_at: int
+    ms_per_rr: float
+    time_at: int | None
+    s_per_time: float | None
 
 
 def _data_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text, 1):
-        content = line.strip()
-        if content and not content.startswith("#"):
+        content = line.strip(" \r\n\f")  # no tab: it may stand behind an empty first column
+        if content.strip() and not content.startswith("#"):
             yield number, content
 
 
-def _columns(lines: Iterator[tuple[int, str]], name: str) -> _Columns:
+def _columns(lines: Iterator[tuple[int, str]], name: str, *, unit: str | None) -> _Columns:
     first = list(islice(lines, _FIRST_LINES))
     if not first:
-        return _Columns([], "ms", None)
-    unit = "ms"
-    separator = next((sign for sign in _SEPARATORS if sign in first[0][1]), None)
-    head = _cells(first[0][1], separator)
-    if any(_number(cell, separator) is None and cell for cell in head):
-        first.pop(0)
-        rr_at, time_at = _named_columns(head, name)
-        unit = "s" if _words(head[rr_at])[-1:] in _NAMES_OF_SECONDS else "ms"
-        if time_at is not None and first and _number(_cells(first[0][1], separator)[time_at], separator) is None:
-            time_at = None  # a time of day says nothing that the intervals do not say better
-    elif len(head) == 1:
-        rr_at, time_at = 0, None
-    elif len(head) == 2 and _times_come_first(first, separator):
-        rr_at, time_at = 1, 0
-    else:
-        raise CaptureError(
-            f"{name} has {len(head)} columns in line {first[0][0]} and no header that says which one is the RR "
-            "interval. Put one interval on a line, or name the column rr_ms in a first line."
-        )
-    rr: list[float] = []
+        return _Columns([], None)
+    layout = _layout(first, name)
+    ms_per_rr = layout.ms_per_rr if unit is None else MS_PER[unit]
+    rr_ms: list[float] = []
     times: list[float] = []
     for number, line in chain(first, lines):
-        cells = _cells(line, separator)
-        rr.append(_value(cells, rr_at, separator, f"{name}, line {number}"))
-        if time_at is not None:
-            times.append(_value(cells, time_at, separator, f"{name}, line {number}"))
-        if len(rr) > _MOST_INTERVALS:
+        where = f"{name}, line {number}"
+        cells = _cells(line, layout.separator)
+        if any(cells[layout.columns :]):
+            raise CaptureError(
+                f"{where} has {len(cells)} columns, more than the first line, which has {layout.columns}."
+            )
+        rr_ms.append(_interval_ms(cells, layout, ms_per_rr, where))
+        if layout.time_at is not None:
+            times.append(_time(cells, layout, where))
+            if times[-1] < max(times[-2:]):
+                raise CaptureError(
+                    f"{where} lies before the line before it. Put the beats in order; of two recordings make two files."
+                )
+        if len(rr_ms) > _MOST_INTERVALS:
             raise CaptureError(f"{name} holds more than {_MOST_INTERVALS} intervals. Cut it into parts.")
-    return _Columns(rr, unit, times if time_at is not None else None)
+    if not times:
+        return _Columns(rr_ms, None)
+    s_per_time = layout.s_per_time
+    if s_per_time is None:  # no unit is named
+        s_per_time = 0.001 if times[-1] - times[0] > _MILLISECONDS_IF_LONGER * sum(rr_ms) / 1000 else 1.0
+    return _Columns(rr_ms, [time * s_per_time for time in times])
+
+
+def _layout(first: list[tuple[int, str]], name: str) -> _Layout:
+    """How the lines are laid out; a header is taken off."""
+    separator = _separator(first)
+    number, line = first[0]
+    head = _cells(line, separator)
+    if len(head) == 1 and head[0][:1].isdigit() and _number(head[0], separator) is None:
+        raise CaptureError(f"{name}, line {number}: {head[0][:40]!r} is no number.")  # nor the title of a column
+    if any(cell and _number(cell, separator) is None and _time_of_day_s(cell) is None for cell in head):
+        first.pop(0)
+        return _named_layout(head, separator, first, name)
+    if len(head) == 1:
+        return _Layout(separator, 1, rr_at=0, ms_per_rr=1.0, time_at=None, s_per_time=None)
+    if len(head) == 2 and _times_come_first(first, separator):
+        return _Layout(separator, 2, rr_at=1, ms_per_rr=1.0, time_at=0, s_per_time=None)
+    doubt = " If the comma is a decimal mark, write a point." if separator == "," and len(head) == 2 else ""
+    raise CaptureError(
+        f"{name} has {len(head)} columns in line {number} and no header that says which one is the RR interval. Put "
+        f"one interval on a line, or name the column rr_ms in a first line.{doubt}"
+    )
+
+
+def _separator(lines: list[tuple[int, str]]) -> str | None:
+    for sign in _SEPARATORS:
+        if sign in lines[0][1]:
+            return sign
+    cells = lines[-1][1].split()  # a name in a header may hold a space, a number does not
+    return _WHITE_SPACE if len(cells) > 1 and all(_number(cell, None) is not None for cell in cells) else None
 
 
 def _cells(line: str, separator: str | None) -> list[str]:
+    if separator == _WHITE_SPACE:
+        return line.split()
     return [cell.strip().strip('"') for cell in (line.split(separator) if separator else [line])]
 
 
 def _number(cell: str, separator: str | None) -> float | None:
+    if "_" in cell:  # Python reads 8_00 as a number; nobody else does
+        return None
     try:
-        return float(cell.replace(",", ".") if separator != "," else cell)
+        value = float(cell.replace(",", ".") if separator != "," else cell)
     except ValueError:
         return None
+    return value if isfinite(value) else None
 
 
-def _value(cells: list[str], at: int, separator: str | None, where: str) -> float:
-    if at >= len(cells):
-        raise CaptureError(f"{where} has {len(cells)} columns; the value is expected in column {at + 1}.")
-    value = _number(cells[at], separator)
+def _time_of_day_s(cell: str) -> float | None:
+    """Seconds, for differences only."""
+    try:
+        moment = datetime.fromisoformat(cell)
+    except ValueError:
+        return None
+    return (moment - datetime(2000, 1, 1, tzinfo=moment.tzinfo)).total_seconds()
+
+
+def _interval_ms(cells: list[str], layout: _Layout, ms_per_rr: float, where: str) -> float:
+    value = _number(_cell(cells, layout.rr_at, where), layout.separator)
     if value is None:
-        raise CaptureError(f"{where}: {cells[at][:40]!r} is no number.")
+        raise CaptureError(f"{where}: {cells[layout.rr_at][:40]!r} is no number.")
+    if not _SHORTEST_MS <= value * ms_per_rr <= _LONGEST_MS:
+        raise CaptureError(
+            f"{where}: no interval is {value * ms_per_rr:g} ms long. Take the line out, and give "
+            "each interval its time in a column t_s, so that the break is seen."
+        )
+    return value * ms_per_rr
+
+
+def _time(cells: list[str], layout: _Layout, where: str) -> float:
+    assert layout.time_at is not None
+    cell = _cell(cells, layout.time_at, where)
+    value = _time_value(cell, layout.separator)
+    if value is None:
+        raise CaptureError(f"{where}: {cell[:40]!r} is no time.")
     return value
 
 
-def _named_columns(head: list[str], name: str) -> tuple[int, int | None]:
-    names = [_plain(cell) for cell in head]
-    rr = [at for at, plain in enumerate(names) if plain in _RR_NAMES]
-    times = [at for at, plain in enumerate(names) if plain in _TIME_NAMES]
-    if len(rr) == 1:
-        return rr[0], times[0] if len(times) == 1 else None
+def _time_value(cell: str, separator: str | None) -> float | None:
+    value = _number(cell, separator)
+    return _time_of_day_s(cell) if value is None else value
+
+
+def _cell(cells: list[str], at: int, where: str) -> str:
+    if at >= len(cells):
+        raise CaptureError(f"{where} has {len(cells)} columns; the value is expected in column {at + 1}.")
+    return cells[at]
+
+
+def _named_layout(head: list[str], separator: str | None, body: list[tuple[int, str]], name: str) -> _Layout:
+    named = [_plain(cell) for cell in head]
+    rr = [at for at, (plain, _) in enumerate(named) if plain in _RR_NAMES]
     if len(head) == 1:
-        return 0, None  # a title over the one column there is
-    found = "no column" if not rr else "several columns"
-    raise CaptureError(f"The header of {name} names {found} of RR intervals. Name one column rr_ms.")
+        rr = [0]  # a title over the one column there is
+    if len(rr) != 1:
+        found = "several columns" if rr else "no column"
+        raise CaptureError(f"The header of {name} names {found} of RR intervals. Name one column rr_ms.")
+    times = [at for wanted in _TIME_NAMES for at, (plain, _) in enumerate(named) if plain == wanted]
+    if len(head) == 2 and _number(head[1 - rr[0]], separator) is not None:
+        times = [1 - rr[0]]  # the start of the recording in the place of a name
+    start = _cells(body[0][1], separator) if body else []
+    readable = (at for at in times if at < len(start) and _time_value(start[at], separator) is not None)
+    time_at = next(readable, None)
+    ms_per_time = None
+    if time_at is not None:
+        by_date = _number(start[time_at], separator) is None
+        ms_per_time = 1000.0 if by_date else _MS_OF_UNIT.get(named[time_at][1] or "")
+    return _Layout(
+        separator,
+        len(head),
+        rr_at=rr[0],
+        ms_per_rr=_MS_OF_UNIT.get(named[rr[0]][1] or "", 1.0),
+        time_at=time_at,
+        s_per_time=None if ms_per_time is None else ms_per_time / 1000,
+    )
 
 
-def _words(cell: str) -> list[str]:
+def _plain(cell: str) -> tuple[str, str | None]:
+    """A column's name without what only separates words, and its unit."""
     letters = "".join(sign if sign.isalnum() else " " for sign in cell.casefold())
-    return letters.split()
-
-
-def _plain(cell: str) -> str:
-    """A column's name without its unit and without what only separates words."""
-    words = _words(cell)
-    while len(words) > 1 and words[-1] in _UNITS:
-        words.pop()
-    return "".join(words)
+    words = letters.split()
+    unit = words.pop() if len(words) > 1 and words[-1] in _MS_OF_UNIT else None
+    return "".join(words), unit
 
 
 def _times_come_first(lines: list[tuple[int, str]], separator: str | None) -> bool:
@@ -213,8 +318,6 @@ def _placed(rr_ms: list[float], times_s: list[float] | None) -> RrText:
     gap_before = [False] * len(rr_ms)
     if times_s is None:
         return RrText(rr_ms=rr_ms, at_s=ends_s, gap_before=gap_before)
-    if abs(times_s[-1] - times_s[0]) > _MILLISECONDS_IF_LONGER * total_s:
-        times_s = [time / 1000 for time in times_s]
     late_s = [time_s - end_s for time_s, end_s in zip(times_s, ends_s, strict=True)]
     scatter = sorted(
         late - min(late_s[max(0, at - _NEAR_BEATS) : at + 1]) for at, late in enumerate(late_s[: 100 * _NEAR_BEATS])

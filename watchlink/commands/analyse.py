@@ -10,15 +10,18 @@ import sys
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, NamedTuple, cast
 
 import typer
 
 from watchlink.commands.exits import NO_RR, POOR
 from watchlink.commands.running import ArchiveOption, JsonOption, archive_path, say
+from watchlink.texts import shown
 
 if TYPE_CHECKING:
     from dsp import Analysis, CleanBeat
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _PEEK: Final = 256
+# What is shorter in the middle than this is no human heart, and what is longer than that may be its rate in bpm.
+_NO_HEART_BELOW_MS: Final = 220.0
+_BPM_ABOVE: Final = 30.0
 
 
 class Unit(StrEnum):
@@ -76,6 +82,8 @@ def analyse(
         raise typer.BadParameter("Name a file, or a session with --session; one of the two.")
     if step is not None and window is None:
         raise typer.BadParameter("A step needs a window: add --window SECONDS.")
+    if not all(isfinite(seconds) for seconds in (window, step) if seconds is not None):
+        raise typer.BadParameter("A window and a step last a number of seconds.")
     if as_json and as_csv:
         raise typer.BadParameter("--json or --csv, one of the two.")
     people = _people(file, session=session, archive=archive, unit=unit, at_rest=at_rest)
@@ -84,16 +92,15 @@ def analyse(
         people = [found for found in people if found.name == person]
         if not people:
             known = f"There are: {', '.join(names)}." if names else "This recording names nobody."
-            raise typer.BadParameter(f"Nobody is called {person} in it. {known}")
+            raise typer.BadParameter(shown(f"Nobody is called {person} in it. {known}"))
     carried = False
     printed = _Printer(as_json=as_json, as_csv=as_csv, windows=window is not None)
     for found in people:
         for analysis in _analyses(found, window=window, step=step):
             printed.show(analysis, person=found.name)
             carried |= analysis.hrv.time_domain.rmssd_ms is not None
-        for reason, beats in found.left_out.items():
-            who = "" if found.name is None else f"{found.name}: "
-            say(f"{who}{f'{beats} beats left out: ' if beats else 'no HRV: '}{reason}.")
+        for sentence in _left_out(found):
+            say(sentence)
     if not any(found.stretches for found in people):
         at_rest_helps = not at_rest and any(beats for found in people for beats in found.left_out.values())
         hint = " If it was recorded sitting still in silence, say so with --at-rest." if at_rest_helps else ""
@@ -102,6 +109,18 @@ def analyse(
     if not carried:
         say("Nothing in it carries a variability: too few beats, or too many that had to be corrected.")
         raise typer.Exit(POOR)
+
+
+def _left_out(found: _Person) -> Iterator[str]:
+    """What of a person's recording no HRV was read from, and why."""
+    who = "" if found.name is None else f"{found.name}: "
+    if found.name is not None and not (found.stretches or found.left_out):
+        yield f"{who}no HRV: no interval between beats came."
+    for reason, beats in found.left_out.items():
+        if beats:
+            yield f"{who}{beats} beats left out: {reason}."
+        elif not found.stretches:
+            yield f"{who}no HRV: {reason}."
 
 
 def _analyses(found: _Person, *, window: float | None, step: float | None) -> Iterator[Analysis]:
@@ -136,7 +155,9 @@ def _people(
     name = "standard input" if str(file) == "-" else file.name
     content = _text_of_intervals(file, name)
     if content is not None:
-        return [_of_text(rr_text.read(content, name, unit=unit), name)]
+        return [_of_text(rr_text.read(content, name, unit=unit), name, unit=unit)]
+    if unit is not None:
+        raise typer.BadParameter("--unit is for text files of intervals; a capture says itself.")
     with open_capture(file) as capture:
         return _of_packets(capture.packets, at_rest=at_rest)
 
@@ -146,38 +167,45 @@ def _text_of_intervals(file: Path, name: str) -> BinaryIO | None:
     from watchlink.captures import rr_text
     from watchlink.errors import CaptureError
 
-    try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else None
-        if content is None:
-            with file.open("rb") as opened:
-                start = opened.read(_PEEK)
-                if not (start.startswith(_GZIP_MAGIC) or rr_text.recognises(start)):
-                    return None
-                content = start + opened.read()
-        if content.startswith(_GZIP_MAGIC):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CaptureError(f"{name} cannot be read: {reason}. Check the path and its permissions.") from error
+    with ExitStack() as stack:
+        try:
+            # A pipe cannot be rewound: what is looked at first is kept.
+            opened = sys.stdin.buffer if str(file) == "-" else stack.enter_context(file.open("rb"))
+            packed = cast("io.BufferedReader", opened).peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+            stream = cast("BinaryIO", stack.enter_context(gzip.open(opened, "rb"))) if packed else opened
+            start = stream.read(_PEEK)
+            known = rr_text.recognises(start)
+            content = start + stream.read(rr_text.MOST_OCTETS + 1 - len(start)) if known else start
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise CaptureError(f"{name} cannot be read: {reason}. Check the path and its permissions.") from error
     if not content:
         raise CaptureError(f"{name} is empty: nothing was recorded into it.")
-    if not rr_text.recognises(content[:_PEEK]):
-        if str(file) == "-":
-            raise CaptureError("Standard input is no text of RR intervals. Name a capture as a file.")
-        return None
-    return cast("BinaryIO", io.BytesIO(content))
+    if len(content) > rr_text.MOST_OCTETS:
+        raise CaptureError(f"{name} holds more than {rr_text.MOST_OCTETS // 2**20} MB of text. Cut it into parts.")
+    if known:
+        return io.BytesIO(content)
+    if str(file) == "-":
+        raise CaptureError("Standard input is no text of RR intervals. Name a capture as a file.")
+    return None
 
 
-def _of_text(text: RrText, name: str) -> _Person:
+def _of_text(text: RrText, name: str, *, unit: Unit | None) -> _Person:
     from dsp import RrUnitWarning, SeriesError, clean
     from watchlink.errors import CaptureError
 
+    median_ms = median(text.rr_ms)
+    if _BPM_ABOVE < median_ms < _NO_HEART_BELOW_MS:
+        raise CaptureError(
+            f"{name}: the middle value is {median_ms:g}. That is no interval in ms, and looks like heart rates in bpm; "
+            "no HRV can be made from those."
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("error", RrUnitWarning)
         try:
             series = clean(text.rr_ms, at_s=text.at_s, gap_before=text.gap_before)
         except RrUnitWarning as doubt:
-            hint = "Add --unit s." if "look like seconds" in str(doubt) else "Write them in milliseconds."
+            hint = "Leave out --unit s." if unit is Unit.S else "Write them in milliseconds, or add --unit s."
             raise CaptureError(f"{name}: {doubt} {hint}") from None
         except SeriesError as error:
             raise CaptureError(f"{name}: {error}") from error
@@ -242,9 +270,10 @@ class _Printer:
         self._windows = windows
         self._writer: csv.DictWriter[str] | None = None
         self._first = True
+        self._person: str | None = None
 
     def show(self, analysis: Analysis, *, person: str | None) -> None:
-        from watchlink.reports.hrv_table import hrv_table, to_record, to_row, window_line
+        from watchlink.reports.hrv_table import hrv_table, to_record, to_row, window_head, window_line
 
         if self._as_json:
             typer.echo(json.dumps(to_record(analysis, person=person), ensure_ascii=False, separators=(",", ":")))
@@ -255,7 +284,12 @@ class _Printer:
                 self._writer.writeheader()
             self._writer.writerow(row)
         elif self._windows:
-            typer.echo(window_line(analysis, person=person or ""))
+            if self._first:
+                typer.echo(window_head())
+            if person is not None and person != self._person:
+                typer.echo(shown(person))
+            self._first, self._person = False, person
+            typer.echo(window_line(analysis))
         else:
             from rich.console import Console
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -63,19 +64,24 @@ _BANDS: Final = (
     _Line("vlf_pct", "VLF of total", "%", 1),
     _Line("lf_pct", "LF of total", "%", 1),
     _Line("hf_pct", "HF of total", "%", 1),
-    _Line("lf_nu", "LF, normalised", "n.u.", 1),
-    _Line("hf_nu", "HF, normalised", "n.u.", 1),
+    _Line("lf_nu", "LF normalised", "n.u.", 1),
+    _Line("hf_nu", "HF normalised", "n.u.", 1),
     _Line("lf_hf", "LF/HF", "", 2),
     _Line("vlf_peak_hz", "VLF peak", "Hz", 4),
     _Line("lf_peak_hz", "LF peak", "Hz", 3),
     _Line("hf_peak_hz", "HF peak", "Hz", 3),
 )
 _NONLINEAR: Final = (
-    _Line("dfa_alpha1", "DFA α1, 4-16 beats", "", 3),
-    _Line("dfa_alpha2", "DFA α2, 16-64 beats", "", 3),
+    # No Greek: a pipe on Windows has no letter for it.
+    _Line("dfa_alpha1", "DFA alpha 1 (4-16 beats)", "", 3),
+    _Line("dfa_alpha2", "DFA alpha 2 (16-64 beats)", "", 3),
     _Line("sample_entropy", "sample entropy", "nat", 3),
 )
-_METHODS: Final = ("welch", "lomb", "ar")
+_METHODS: Final = {"welch": "Welch", "lomb": "Lomb", "ar": "AR (Burg)"}
+_LEAST_DEMANDING_FIRST: Final = ("hf_ms2", "lf_ms2", "vlf_ms2")
+_MOST_NAMES: Final = 6
+# Widths in a line of a window: 79 letters in all.
+_COLUMNS: Final = (8, 8, 10, 10, 9, 8, 8, 7, 11)
 
 
 def hrv_table(analysis: Analysis, *, title: str) -> RenderableType:
@@ -116,18 +122,37 @@ def hrv_table(analysis: Analysis, *, title: str) -> RenderableType:
     )
 
 
-def window_line(analysis: Analysis, *, person: str) -> str:
+def window_head() -> str:
+    """The line above the lines of windows."""
+    return _in_columns(
+        "until", "HR bpm", "RMSSD ms", f"({LEVEL_PCT} %)", "SDNN ms", "LF ms²", "HF ms²", "pairs", "corrected"
+    )
+
+
+def window_line(analysis: Analysis) -> str:
     """One window in one line; its bands are Lomb's, which a lost beat costs nothing."""
     time_domain, quality = analysis.hrv.time_domain, analysis.hrv.quality
-    parts = [clock_text(analysis.hrv.at_s), *([person] if person else [])]
-    parts.append(f"HR {_or_dash(time_domain.mean_heart_rate_bpm, 1)} bpm")
+    until, heart_rate = clock_text(analysis.hrv.at_s), _or_dash(time_domain.mean_heart_rate_bpm, 1)
+    refused = time_domain.absent.get("rmssd_ms")
+    if refused is not None:
+        return f"{_in_columns(until, heart_rate)}  no HRV: {shown(refused)}"
     held = analysis.hrv.intervals.rmssd_ms
-    given = "" if held is None else f" ({held.low:.0f}-{held.high:.0f})"
-    parts.append(f"RMSSD {_or_dash(time_domain.rmssd_ms, 1)} ms{given}")
-    parts.append(f"SDNN {_or_dash(time_domain.sdnn_ms, 1)} ms")
-    parts.append(f"LF {_or_dash(analysis.lomb.lf_ms2, 0)} HF {_or_dash(analysis.lomb.hf_ms2, 0)} ms²")
-    parts.append(f"{quality.pairs} pairs, {quality.corrected_pct:.1f} % corrected")
-    return shown("  ".join(parts))
+    given = "" if held is None else f"({held.low:.0f}-{held.high:.0f})"
+    return _in_columns(
+        until,
+        heart_rate,
+        _or_dash(time_domain.rmssd_ms, 1),
+        given,
+        _or_dash(time_domain.sdnn_ms, 1),
+        _or_dash(analysis.lomb.lf_ms2, 0),
+        _or_dash(analysis.lomb.hf_ms2, 0),
+        str(quality.pairs),
+        f"{quality.corrected_pct:.1f} %",
+    )
+
+
+def _in_columns(*cells: str) -> str:
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, _COLUMNS, strict=False))
 
 
 def to_record(analysis: Analysis, *, person: str | None) -> dict[str, Any]:
@@ -197,7 +222,7 @@ def _frequency(analysis: Analysis) -> Iterator[RenderableType]:
         return
     table = Table(box=None, pad_edge=False, header_style=_QUIET)
     table.add_column(Text("Frequency", style=_HEAD), no_wrap=True)
-    for heading in ("Welch", "Lomb", "AR (Burg)"):
+    for heading in _METHODS.values():
         table.add_column(heading, no_wrap=True, justify="right")
     table.add_column("", no_wrap=True)
     for line in present:
@@ -210,7 +235,7 @@ def _frequency(analysis: Analysis) -> Iterator[RenderableType]:
 def _breathing_words(analysis: Analysis) -> str:
     breathing = analysis.breathing
     if isinstance(breathing, CannotTell):
-        return f"cannot tell. {breathing.reason}"
+        return f"cannot tell. {_sentence(breathing.reason)}"
     return (
         f"{breathing.breaths_per_min:.1f} breaths a minute, confidence {100 * breathing.confidence:.0f} %, swing "
         f"{breathing.amplitude_ms:.0f} ms"
@@ -226,15 +251,30 @@ def _absent_lines(analysis: Analysis) -> Iterator[str]:
     absent = {**analysis.hrv.time_domain.absent, **analysis.nonlinear.absent}
     absent |= {name: reason for name, reason in by_method[0].absent.items() if name in everywhere}
     missing = {labels[name]: reason for name, reason in absent.items()}
-    if missing:
+    partly = list(_partly_absent(analysis, everywhere))
+    if missing or partly:
         yield ""
     for reason, entries in groupby(sorted(missing.items(), key=lambda entry: entry[1]), key=lambda entry: entry[1]):
         names = [label for label, _ in entries]
         shown_names = ", ".join(names) if len(names) <= _MOST_NAMES else f"{', '.join(names[:_MOST_NAMES])} and more"
-        yield f"Not given: {shown_names}. {reason[0].upper()}{reason[1:].removesuffix('.')}."
+        yield f"Not given: {shown_names}. {_sentence(reason)}"
+    yield from partly
 
 
-_MOST_NAMES: Final = 6
+def _partly_absent(analysis: Analysis, everywhere: AbstractSet[str]) -> Iterator[str]:
+    """Why one method gives no band that another one gives."""
+    methods_of: dict[str, list[str]] = {}
+    for method, heading in _METHODS.items():
+        absent = getattr(analysis, method).absent
+        first = next((band for band in _LEAST_DEMANDING_FIRST if band in absent and band not in everywhere), None)
+        if first is not None:
+            methods_of.setdefault(absent[first], []).append(heading)
+    for reason, methods in methods_of.items():
+        yield f"{' and '.join(methods)}: {_sentence(reason)}"
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:].removesuffix('.')}."
 
 
 def _or_dash(value: float | None, digits: int) -> str:

@@ -38,6 +38,15 @@ def read(text: str | bytes, **more: str) -> RrText:
         "timestamp,rr\n2026-11-23 18:00:00,800\n2026-11-23 18:00:01,810.5\n2026-11-23 18:00:01,790\n",
         "t_ms,rr_ms\n100800,800\n101610.5,810.5\n102400.5,790\n",
         "800\n810.5\n790\n".encode("utf-16"),
+        # HRV Logger, Polar Sensor Logger (the last sign of a line may be a separator), Empatica (in s), pandas by tabs
+        "date,rr,since start\n2026-03-15 09:00:15.8,800,800\n2026-03-15 09:00:16.6,810.5,1611\n"
+        "2026-03-15 09:00:17.4,790,2401\n",
+        "Phone timestamp;RR-interval [ms]\n2026-06-01T21:17:07.832;800;\n2026-06-01T21:17:08.642;810.5;\n"
+        "2026-06-01T21:17:09.432;790;\n",
+        "1644227584.000000, IBI_s\n0.8,0.8\n1.6105,0.8105\n2.4005,0.79\n",
+        "\trr\n0\t800\n1\t810.5\n2\t790\n",
+        "0.8 800\n1.6105 810.5\n2.4005 790\n",
+        "t_s   rr_ms\n0.8   800\n1.6105   810.5\n2.4005   790\n",
     ],
 )
 def test_the_same_series_however_it_is_written(text: str | bytes) -> None:
@@ -63,7 +72,19 @@ def test_seconds_are_read_as_seconds_where_the_file_or_the_person_says_so() -> N
         ("800\nabc\n", "line 2: 'abc' is no number"),
         ("800\n81O\n", "line 2: '81O' is no number"),
         ("t_s,rr_ms\n0.8,800\n1.6\n", "line 3 has 1 columns; the value is expected in column 2"),
-        ("16265 28672 0.0 800 641\n16265 28928 0.0 633 640\n", "line 2: '16265 28928 0.0 633 640' is no number"),
+        ("16265 28672 0.0 800 641\n16265 28928 0.0 633 640\n", "5 columns in line 1 and no header"),
+        ("8oo\n810\n", "line 1: '8oo' is no number"),
+        ("800\nnan\n", "line 2: 'nan' is no number"),
+        ("800\n1e999\n", "line 2: '1e999' is no number"),
+        ("800\n8_00\n", "line 2: '8_00' is no number"),
+        ("800\n\n0\n", "line 3: no interval is 0 ms long"),
+        ("800\n-5\n", "line 2: no interval is -5 ms long"),
+        ("1644227584\n800\n", "line 1: no interval is 1.64423e\\+09 ms long"),
+        ("0,812\n0,799\n", "If the comma is a decimal mark, write a point"),
+        ("rr_ms,x\n800,810,790\n", "line 2 has 3 columns, more than the first line, which has 2"),
+        ("rr\n1 992\n2 1016\n", "line 2 has 2 columns, more than the first line"),
+        ("t_s,rr_ms\n0.8,800\nsoon,810\n", "line 3: 'soon' is no time"),
+        ("t_s,rr_ms\n0.8,800\n1.6,800\n0.7,800\n", "line 4 lies before the line before it"),
         ("800,810,790\n800,810,790\n", "3 columns in line 1 and no header"),
         ("800,810\n790,800\n", "2 columns in line 1 and no header"),
         ("a,b\n1,2\n", "names no column of RR intervals"),
@@ -88,6 +109,54 @@ def test_where_times_leave_room_for_beats_they_are_missing() -> None:
     found = read("t_s,rr_ms\n" + "".join(f"{time},800\n" for time in at_s))
     assert found.gap_before == [False, False, False, True, False]
     assert found.at_s == pytest.approx(at_s)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Phone timestamp;RR-interval [ms]\n2026-06-01T21:59:59.9;800\n2026-06-01T22:00:00.7;800\n"
+        "2026-06-01T22:00:31.5;800\n",
+        "1644227584.000000, IBI\n1.0,800\n1.8,800\n32.6,800\n",
+        "timestamp_ms,rr_ms\n1644227584000,800\n1644227584800,800\n1644227615600,800\n",
+        "rr,since start\n800,800\n800,1600\n800,32400\n",
+    ],
+)
+def test_times_of_every_kind_show_a_hole(text: str) -> None:
+    found = read(text)
+    assert found.gap_before == [False, False, True]
+    assert found.at_s == pytest.approx([0.8, 1.6, 32.4])
+
+
+def test_a_time_of_day_in_whole_seconds_breaks_nothing() -> None:
+    """Loggers that round times to the second scatter by one; that is no missing beat."""
+    seconds = [82 * at // 100 for at in range(300)]
+    rows = (f"2026-03-15 09:{second // 60:02}:{second % 60:02},820\n" for second in seconds)
+    assert not any(read("date,rr\n" + "".join(rows)).gap_before)
+
+
+def test_too_many_intervals_are_refused_before_they_are_all_read() -> None:
+    endless = io.BytesIO(b"800\n" * 1_200_000)
+    with pytest.raises(CaptureError, match="more than 1000000 intervals"):
+        rr_text.read(endless, "series.txt")
+
+
+@given(
+    st.one_of(
+        st.text(max_size=200),
+        st.text('0123456789.,;: \t\n"-_#eETrst', max_size=200),
+        st.lists(
+            st.sampled_from(["800", "0.8", "2026-03-15", "1e308", "-1e308", "1e-300", ",", "\n", "rr", "t_s", "nan"])
+        ).map("".join),
+    )
+)
+def test_any_text_is_a_series_or_a_sentence(text: str) -> None:
+    try:
+        found = read(text)
+    except CaptureError:
+        return
+    assert len(found.rr_ms) == len(found.at_s) == len(found.gap_before) > 0
+    assert all(0 < value <= 86_400_000 for value in found.rr_ms)
+    assert all(later >= earlier for earlier, later in pairwise(found.at_s))
 
 
 @given(

@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -141,9 +143,12 @@ def test_windows_come_at_steps_and_the_last_ends_with_the_recording(run: Run, te
         [*(first_s + 60 * step for step in range(1, steps + 1)), total_s]
     )
     assert {record["window_s"] for record in records} == {120}
-    lines = run(text, "--window", 120).out.splitlines()
+    head, *lines = run(text, "--window", 120).out.splitlines()
+    assert head.split()[:3] == ["until", "HR", "bpm"]
     assert len(lines) == 4
-    assert all("RMSSD" in line and "bpm" in line for line in lines)
+    expected = [json.loads(line) for line in run(text, "--window", 120, "--json").out.splitlines()]
+    assert [line.split()[2] for line in lines] == [f"{record['rmssd_ms']:.1f}" for record in expected]
+    assert max(map(len, [head, *lines])) <= 80
 
 
 def test_standard_input_and_gzip_are_read_too(
@@ -153,7 +158,7 @@ def test_standard_input_and_gzip_are_read_too(
     packed = tmp_path / "whatever.bin"
     packed.write_bytes(gzip.compress(text.read_bytes()))
     assert run(packed, "--json").out == expected
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.read_bytes())))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.read_bytes()))))
     assert run("-", "--json").out == expected
 
 
@@ -165,6 +170,32 @@ def test_seconds_are_named_and_read_when_told(run: Run, tmp_path: Path) -> None:
     assert "look like seconds" in refused.err
     assert "--unit s" in refused.err
     assert run(path, "--unit", "s").code == 0
+    path.write_text(text_of(rr_ms(430)), encoding="utf-8")
+    wrong = run(path, "--unit", "s")
+    assert wrong.code == 8
+    assert "Leave out --unit s" in wrong.err
+
+
+def test_holes_of_a_sensor_that_drops_beats_are_not_bridged(run: Run, tmp_path: Path) -> None:
+    """As Empatica writes: the start in the place of a name, seconds, and only the beats that it believes."""
+    path = tmp_path / "IBI.csv"
+    ends_s = [sum(rr_ms(at + 1)) / 1000 for at in range(200)]
+    rows = [f"{end_s:.6f},{value / 1000:.6f}\n" for end_s, value in zip(ends_s, rr_ms(200), strict=True)]
+    path.write_text("1644227584.000000, IBI\n" + "".join(rows[:90] + rows[110:]), encoding="utf-8")
+    record = json.loads(run(path, "--unit", "s", "--json").out)
+    assert (record["beats"], record["pairs"]) == (180, 178)
+
+
+def test_a_pipe_on_windows_takes_the_table(text: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "watchlink", "analyse", str(text)],
+        cwd=Path(watchlink.__file__).parents[1],
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path), "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "ms²" in done.stdout.decode("cp1252")
 
 
 @pytest.mark.parametrize(
@@ -172,9 +203,13 @@ def test_seconds_are_named_and_read_when_told(run: Run, tmp_path: Path) -> None:
     [
         (b"", 8, "is empty"),
         (b"800\nabc\n", 8, "line 2: 'abc' is no number"),
-        (b"800\nnan\n810\n", 8, "number 1 is nan"),
-        (b"800\n-5\n", 8, "Interval 1 is -5 ms"),
-        (b"800\n0\n", 8, "Interval 1 is 0 ms"),
+        (b"800\nnan\n810\n", 8, "line 2: 'nan' is no number"),
+        (b"800\n-5\n", 8, "line 2: no interval is -5 ms long"),
+        (b"800\n0\n", 8, "line 2: no interval is 0 ms long"),
+        (b"72\n" * 300, 8, "looks like heart rates in bpm"),
+        ("800\n810\n".encode("utf-16-le"), 8, "no capture that watchlink knows"),
+        (b"8" * (1 << 26) + b"8", 8, "holds more than 64 MB of text"),
+        (gzip.compress(b"8" * (1 << 26) + b"8"), 8, "holds more than 64 MB of text"),
         (b"\x00\x01\x02\x03", 8, "no capture that watchlink knows"),
         (b"800\n" * 5, 7, "too few beats"),
         (b"800\n1600\n400\n" * 100, 7, "Nothing in it carries a variability"),
@@ -209,6 +244,9 @@ def test_equal_intervals_have_a_table_without_what_they_lack(run: Run, tmp_path:
         (("x.txt", "--step", "5"), "A step needs a window"),
         (("x.txt", "--json", "--csv"), "one of the two"),
         (("x.txt", "--window", "2"), "--window"),
+        (("x.txt", "--window", "nan"), "--window"),
+        (("x.txt", "--window", "inf"), "last a number of seconds"),
+        (("x.txt", "--window", "60", "--step", "inf"), "last a number of seconds"),
     ],
 )
 def test_what_makes_no_sense_is_usage(run: Run, arguments: tuple[str, ...], sentence: str) -> None:
@@ -257,6 +295,25 @@ def test_a_watch_that_sends_no_intervals_has_no_hrv_and_says_so(
     done = run(capture(packets))
     assert (done.code, done.out) == (5, "")
     assert "Wren: no HRV: this wearable sends no usable intervals between beats." in done.err
+    briefly = run(capture(packets[:10]))
+    assert briefly.code == 5
+    assert "Wren: no HRV: no interval between beats came." in briefly.err
+
+
+def test_the_unit_of_a_capture_is_not_the_person_s_to_say(run: Run, capture: Callable[[list[Packet]], Path]) -> None:
+    done = run(capture(session()), "--unit", "ms")
+    assert done.code == 2
+    assert "--unit is for text files" in " ".join(done.err.replace("│", " ").split())
+
+
+def test_names_of_people_cannot_steer_the_terminal(run: Run, capture: Callable[[list[Packet]], Path]) -> None:
+    packets = session()
+    packets[0] = Seat(at_us=0, person="He\x1b[2Jron", wearable="w1", profile="polar-h10")
+    path = capture(packets)
+    for arguments in ((), ("--window", 60), ("--person", "Otter")):
+        done = run(path, *arguments)
+        assert "\x1b" not in done.out + done.err
+        assert "ron" in done.out + done.err
 
 
 def test_who_vouches_for_rest_gets_the_beats_of_an_unknown_wearable(
