@@ -80,7 +80,7 @@ def _live(peers: dict[str, dict[str, Call]]) -> None:
         cost_us.append(1e6 * (time.perf_counter() - started) / len(beats))
     ours_us = min(cost_us)
     print(
-        f"Live: artefacts and all time-domain metrics, {_WINDOW_S:.0f} s window, at every beat of 2 h; NeuroKit2 as by default"
+        f"Live: artefacts and all time-domain metrics of {_WINDOW_S:.0f} s at every beat of 2 h; NeuroKit2 as by default"
     )
     alone_us = ours_us - _intervals_us(rr_ms)
     print(f"  {'dsp':14} {ours_us:10.1f} us a beat   {alone_us:.1f} without the 95 % intervals, which no peer has")
@@ -94,7 +94,7 @@ def _live(peers: dict[str, dict[str, Call]]) -> None:
             continue
         peer_us = 1e6 * peer_s / _LIVE_SAMPLE
         print(
-            f"  {name:14} {peer_us:10.1f} us a beat   {peer_us / ours_us:8.0f} x, like for like {peer_us / alone_us:.0f} x"
+            f"  {name:14} {peer_us:10.1f} us a beat {peer_us / ours_us:6.0f} x, like for like {peer_us / alone_us:.0f} x"
         )
     print()
 
@@ -137,8 +137,8 @@ def _batch(peers: dict[str, dict[str, Call]]) -> None:
                 cells.append(f"{1e3 * ours_s:10.2f} {'>12 s' if found else 'no peer':>9} {'':>7}  {'':14}")
         print(f"  {row:15}" + "".join(cells), flush=True)
     print(
-        "  ! = behind. hrv-analysis's artefacts are Malik's rule, a comparison a beat; its Welch, systole's and pyHRV's DFA\n"
-        "  are other recipes; systole's time domain is 13 metrics in floating point, ours 21 exact ones.\n"
+        "  ! = behind. hrv-analysis's artefacts are Malik's rule, one comparison a beat; its Welch, systole's, and\n"
+        "  pyHRV's DFA are other recipes; systole's time domain is 13 metrics in floating point, ours 21 exact ones.\n"
     )
 
 

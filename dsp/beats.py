@@ -65,9 +65,10 @@ class CleanBeat:
 
     @property
     def accepted(self) -> bool:
-        """Differences may stand on it: its ends, or those of the interval that it is an even part of, are beats as sent.
+        """Differences may stand on it: it, or the interval that it is an even part of, lies between beats as sent.
 
-        Normal ones, extra ones that are whole again, and the parts of a missed one: not between parts, see `counts`.
+        So do normal ones, extra ones that are whole again, and the parts of a missed one (not among themselves: see
+        `counts`).
         """
         return self.label in _WHOLE if self.corrected else self.label is BeatLabel.NORMAL
 

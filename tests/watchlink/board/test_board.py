@@ -539,7 +539,7 @@ def test_the_boards_of_a_session_show_what_there_is_to_show(cohort: Sequence[Boa
     rows = [row for state in cohort for row in state.people]
     assert {row.grade for row in rows} >= set(Grade)
     assert {row.against for row in rows} >= {AgainstUsual.UNKNOWN, AgainstUsual.USUAL, AgainstUsual.WELL_ABOVE}
-    assert {row.signal for row in rows} >= {Signal.GOOD, Signal.PATCHY}
+    assert {row.signal for row in rows} >= {Signal.GOOD, Signal.WAITING}
     assert any(row.rising for row in rows)
     assert any(row.speaking for row in rows)
     assert any(row.rmssd_ms for row in rows)
