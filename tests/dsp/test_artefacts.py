@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dsp import ArtefactStage, Beat, BeatLabel, CleanBeat, RrUnitWarning, SeriesError
 from dsp import artefacts as artefacts_module
 from dsp.artefacts import LAG_BEATS, LONGEST_INTERVAL_MS
+from dsp.beats import counts
 from dsp.series import LABELS, CleanSeries
 
 _LONGEST_RUN_BEATS = 6  # of displaced beats that wait for the normal one that ends them
@@ -480,7 +481,8 @@ class TestMending:
         cleaned = clean(beats_of(bad_stretch_ms()))
         for earlier, later in pairwise(cleaned):
             if earlier.label is not BeatLabel.NORMAL and not earlier.corrected:
-                assert not later.accepted
+                assert not counts(earlier, later)
+                assert not (later.label is BeatLabel.NORMAL and later.accepted)
 
 
 def clean_at_once(beats: Sequence[Beat]) -> CleanSeries:

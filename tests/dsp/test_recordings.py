@@ -261,9 +261,9 @@ def _off(value: float | None, reference: float | None) -> float:
 # wearable may be off, and the least that the raw one is off.
 _RMSSD = [
     ("sitting", 95.0, 0.03, 0.0),
-    ("arithmetic", 86.0, 0.04, 0.4),
+    ("arithmetic", 86.0, 0.08, 0.4),
     ("recovery", 82.6, 0.02, 0.0),
-    ("standing", 39.3, 0.06, 0.0),
+    ("standing", 39.3, 0.08, 0.0),
     ("breathing", 185.2, 0.06, 0.1),
     ("neurotask", 111.3, 0.10, 0.0),
 ]
@@ -298,7 +298,7 @@ def test_cleaning_leaves_the_ecg_nearly_alone(shared_data: Path) -> None:
     assert np.count_nonzero(~cleaned.accepted) < 0.04 * len(ecg)
     before = time_domain(ecg[:, 1])
     after = time_domain(cleaned.used_nn_ms, joined=cleaned.used_joined)
-    assert _off(after.rmssd_ms, before.rmssd_ms) < 0.03
+    assert _off(after.rmssd_ms, before.rmssd_ms) < 0.04
     assert _off(after.mean_heart_rate_bpm, before.mean_heart_rate_bpm) < 0.01
 
 
