@@ -80,7 +80,7 @@ def _live(peers: dict[str, dict[str, Call]]) -> None:
         cost_us.append(1e6 * (time.perf_counter() - started) / len(beats))
     ours_us = min(cost_us)
     print(
-        f"Live: artefacts and all time-domain metrics of {_WINDOW_S:.0f} s at every beat of 2 h; NeuroKit2 as by default"
+        f"Live: artefacts and all time-domain metrics of {_WINDOW_S:.0f} s at each beat of 2 h; NeuroKit2 as by default"
     )
     alone_us = ours_us - _intervals_us(rr_ms)
     print(f"  {'dsp':14} {ours_us:10.1f} us a beat   {alone_us:.1f} without the 95 % intervals, which no peer has")
@@ -93,9 +93,8 @@ def _live(peers: dict[str, dict[str, Call]]) -> None:
             print(f"  {name:14} failed")
             continue
         peer_us = 1e6 * peer_s / _LIVE_SAMPLE
-        print(
-            f"  {name:14} {peer_us:10.1f} us a beat {peer_us / ours_us:6.0f} x, like for like {peer_us / alone_us:.0f} x"
-        )
+        ratio = f"{peer_us / ours_us:6.0f} x, like for like {peer_us / alone_us:.0f} x"
+        print(f"  {name:14} {peer_us:10.1f} us a beat {ratio}")
     print()
 
 

@@ -70,13 +70,13 @@ class CleanBeat:
         So do normal ones, extra ones that are whole again, and the parts of a missed one (not among themselves: see
         `counts`).
         """
-        return self.label in _WHOLE if self.corrected else self.label is BeatLabel.NORMAL
+        if self.corrected:
+            return self.label is BeatLabel.EXTRA or self.label is BeatLabel.MISSED
+        return self.label is BeatLabel.NORMAL
 
 
 def counts(before: CleanBeat, after: CleanBeat) -> bool:
     """Whether the difference between two successive intervals was measured."""
-    parts = before.label is BeatLabel.MISSED and after.label is BeatLabel.MISSED
-    return before.accepted and after.accepted and not after.gap_before and not parts
-
-
-_WHOLE: Final = frozenset({BeatLabel.EXTRA, BeatLabel.MISSED})
+    if after.gap_before or not (before.accepted and after.accepted):
+        return False
+    return before.label is not BeatLabel.MISSED or after.label is not BeatLabel.MISSED

@@ -33,7 +33,6 @@ LEVEL_PCT: Final = 95
 _NORMAL_QUANTILE: Final = 1.959964
 LAGS: Final = 30
 """About 25 s at rest: two and a half waves of 0.1 Hz, the slowest rhythm that a window of a minute holds."""
-_LAG: Final = np.arange(1, LAGS + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +120,8 @@ def intervals(tally: Tally, slots: Slots, *, sdnn_ms: float, rmssd_ms: float) ->
     covariances = _lagged((slots.nn - round(mean)) * slots.taken, widest)
     variance = covariances[0] / beats
     known = min(LAGS, beats // 2)
-    weighted = float(np.dot(covariances[1 : known + 1], 1 - _LAG[:known] / (known + 1))) / beats
+    weights = _WEIGHTS if known == LAGS else _newey_west(known)
+    weighted = float(np.dot(covariances[1 : known + 1], weights)) / beats
     error = sqrt(max(variance + 2 * weighted, 0.0) / beats)
     return Intervals(
         mean_heart_rate_bpm=Interval(
@@ -137,10 +137,18 @@ def _around(deviation_ms: float, covariances: NDArray[np.float64], count: int) -
     """Bartlett's interval of a standard deviation, on the logarithm."""
     if not covariances[0]:
         return Interval(low=deviation_ms, high=deviation_ms)
-    correlations = covariances[1 : min(LAGS, count // 2) + 1] / covariances[0]
-    error = 0.5 * sqrt(2 / count * (1 + 2 * float(np.dot(correlations, correlations))))
+    lagged = covariances[1 : min(LAGS, count // 2) + 1]
+    correlated = float(np.dot(lagged, lagged)) / float(covariances[0]) ** 2
+    error = 0.5 * sqrt(2 / count * (1 + 2 * correlated))
     factor = exp(_NORMAL_QUANTILE * error)
     return Interval(low=deviation_ms / factor, high=deviation_ms * factor)
+
+
+def _newey_west(lags: int) -> NDArray[np.float64]:
+    return 1 - np.arange(1, lags + 1) / (lags + 1)
+
+
+_WEIGHTS: Final = _newey_west(LAGS)
 
 
 def _lagged(values: NDArray[np.int64], largest: int) -> NDArray[np.float64]:
