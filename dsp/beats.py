@@ -59,6 +59,11 @@ class CleanBeat:
     gap_before: bool = False
 
     @property
+    def as_sent(self) -> bool:
+        """Normal, and nothing about it was changed."""
+        return self.label is BeatLabel.NORMAL and not self.corrected
+
+    @property
     def usable(self) -> bool:
         """Part of the NN series: normal, or put right. What is flagged and could not be mended is not."""
         return self.corrected or self.label is BeatLabel.NORMAL

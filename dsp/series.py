@@ -76,6 +76,11 @@ class CleanSeries:
             )
 
     @property
+    def as_sent(self) -> NDArray[np.bool_]:
+        """Intervals that are normal, and of which nothing was changed."""
+        return np.equal(self.label, 0) & ~self.corrected
+
+    @property
     def usable(self) -> NDArray[np.bool_]:
         """The NN series: intervals that are normal or were put right; those that could not be mended are not in it."""
         return np.equal(self.label, 0) | self.corrected

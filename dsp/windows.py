@@ -119,7 +119,7 @@ class HrvWindow:
                 before = round(self._last.nn_ms * GRID_PER_MS)
                 self._tally.add_pair(before, nn)
                 self._slots.difference[slot] = nn - before
-        changed = beat.corrected or not beat.accepted
+        changed = not beat.as_sent
         self._changed += changed
         self._rows.append((beat.at_s, nn, before, slot, changed))
         self._last = beat
@@ -186,7 +186,7 @@ def hrv(series: CleanSeries, *, at_s: float | None = None, window_s: float | Non
     if window_s is None:
         window_s = last_s - float(series.at_s[0]) + float(series.nn_ms[0]) / 1000
     joined = series.used_joined
-    changed = int(np.count_nonzero(series.corrected | ~series.accepted))
+    changed = int(np.count_nonzero(~series.as_sent))
     return _metrics(
         tally_of(nn, joined),
         slots_of(nn, joined, used=series.usable, gap_before=series.gap_before),

@@ -296,7 +296,7 @@ class Pipeline:
                     since_s=beat.at_s - beat.nn_ms / 1000,
                     until_s=beat.at_s,
                     heart_rate_bpm=60_000 / beat.nn_ms,
-                    clean=beat.accepted,
+                    clean=beat.as_sent,
                     gap_before=beat.gap_before,
                 )
                 readings += self._heart_rate(samples)

@@ -105,7 +105,7 @@ def test_real_premature_beats_are_found_however_many_they_are(shared_data: Path)
     found = premature = found_in_214 = 0
     for record, _, rr_ms in read_rhythms(shared_data / "rr" / "rhythms" / "ectopylight.txt"):
         beats = beats_of(rr_ms)
-        passed = {beat.at_s for beat in clean(beats) if beat.accepted and not beat.corrected}
+        passed = {beat.at_s for beat in clean(beats) if beat.as_sent}
         for index in range(5, len(rr_ms) - 5):
             if rr_ms[index] < 0.75 * sorted(rr_ms[index - 5 : index + 6])[5]:
                 premature += 1
@@ -133,7 +133,7 @@ def test_premature_beats_that_come_again_and_again_are_each_found(every: int) ->
         rr_ms[at] -= 300
         rr_ms[at + 1] += 300
     beats = beats_of(rr_ms)
-    passed = {beat.at_s for beat in clean(beats) if beat.accepted and not beat.corrected}
+    passed = {beat.at_s for beat in clean(beats) if beat.as_sent}
     assert not any(beats[at].at_s in passed for at in planted)
 
 

@@ -86,7 +86,7 @@ def test_metrics_equal_numpys_formulas(series: list[tuple[int, str]]) -> None:
     metrics = metrics_of(beats, window_s=1e6)[-1]
     runs = stretches_ms(beats)
     nn_ms = np.array([beat.nn_ms for beat in beats if beat.usable])
-    as_sent = sum(beat.accepted and not beat.corrected for beat in beats)
+    as_sent = sum(beat.label is BeatLabel.NORMAL and not beat.corrected for beat in beats)
     differences_ms = np.concatenate([np.diff(run) for run in runs])
     quality = metrics.quality
     assert quality.beats == len(nn_ms)
