@@ -6,6 +6,7 @@ imports what it runs when it runs.
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated
@@ -64,6 +65,7 @@ def options(
 def main() -> None:
     """Run the program and leave with its exit code; every error meant for a person is one sentence on stderr."""
     _end_well_when_told_to()
+    _print_what_can_be_printed()
     try:
         app()
     except WatchlinkError as error:
@@ -71,6 +73,13 @@ def main() -> None:
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _print_what_can_be_printed() -> None:
+    """A terminal or pipe that lacks a letter (², a name's) shows a question mark instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _end_well_when_told_to() -> None:

@@ -160,6 +160,7 @@ def to_record(analysis: Analysis, *, person: str | None) -> dict[str, Any]:
     hrv = analysis.hrv
     breathing = analysis.breathing
     return {
+        "type": "analysis",
         **({} if person is None else {"person": person}),
         "at_s": hrv.at_s,
         "window_s": hrv.window_s,

@@ -373,6 +373,18 @@ def test_the_page_s_ten_lines_run(
     assert f"rmssd_ms {expected:.2f}" in " ".join(printed.split())
 
 
+def test_a_pipe_that_knows_only_ascii_gets_the_table(text: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "watchlink", "analyse", str(text)],
+        cwd=Path(watchlink.__file__).parents[1],
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "XDG_DATA_HOME": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"ms?" in done.stdout
+
+
 def test_nothing_is_lost_between_a_series_and_its_beats() -> None:
     series = clean(rr_ms(60))
     again = CleanSeries.of(list(series.beats()))
