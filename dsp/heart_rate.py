@@ -7,31 +7,35 @@ found when it was, not when the filter saw it. A gap restarts the filter at the 
 
 References:
     Berger, Akselrod, Gordon, Cohen, "An efficient algorithm for spectral analysis of heart rate variability", IEEE TBME
-    33(9), 1986 (the step line); SciPy `signal.bessel`, `signal.sosfilt`.
+    33(9), 1986 (the step line); SciPy `signal.bessel`, `signal.lfilter`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import signal
 
 _GRID_HZ: Final = 4
 # Breathing moves the heart rate at 0.15 Hz and above; a response to an event takes 5 s and more to build up.
 _CUTOFF_HZ: Final = 0.1
 _ORDER: Final = 4
-# Second-order sections: the poles lie close to 1, where the coefficients of the plain form lose digits.
-_SECTIONS: Final = signal.bessel(_ORDER, _CUTOFF_HZ, fs=_GRID_HZ, norm="mag", output="sos")
-_SETTLED: Final = signal.sosfilt_zi(_SECTIONS)
+# Second-order sections: the poles lie close to 1, where the coefficients of the plain form lose digits. Each is a call
+# of `lfilter`, which on the four values of a second is quicker than `sosfilt`, even twice, and gives the same.
+_SOS: Final = signal.bessel(_ORDER, _CUTOFF_HZ, fs=_GRID_HZ, norm="mag", output="sos")
+_SECTIONS: Final = tuple((section[:3], section[3:]) for section in _SOS)
+_SETTLED: Final = signal.sosfilt_zi(_SOS)
 
 
 def _delay_s() -> float:
     """The filter's group delay at zero frequency: minus the slope of the phase there."""
     step_hz = 1e-4
-    _, response = signal.freqz_sos(_SECTIONS, worN=[step_hz], fs=_GRID_HZ)
+    _, response = signal.freqz_sos(_SOS, worN=[step_hz], fs=_GRID_HZ)
     return float(-np.angle(response[0]) / (2 * np.pi * step_hz))
 
 
@@ -67,7 +71,7 @@ class HeartRateTrace:
         self._values: list[float] = []
         self._clean = True
         self._fresh = True
-        self._state = _SETTLED
+        self._states = list(_SETTLED)
 
     def push(
         self, *, since_s: float, until_s: float, heart_rate_bpm: float, clean: bool = True, gap_before: bool = False
@@ -81,7 +85,7 @@ class HeartRateTrace:
             self._values.clear()
             self._clean = True
             self._fresh = True
-            self._state = _SETTLED * heart_rate_bpm
+            self._states = [state * heart_rate_bpm for state in _SETTLED]
         first = floor(self._until_s * _GRID_HZ) + 1
         last = floor(until_s * _GRID_HZ)
         self._until_s = max(until_s, self._until_s)
@@ -95,7 +99,9 @@ class HeartRateTrace:
         return tuple(samples)
 
     def _filter(self, known_s: int) -> HeartRateSample:
-        smooth, self._state = signal.sosfilt(_SECTIONS, self._values, zi=self._state)
+        smooth: Sequence[float] | NDArray[np.float64] = self._values
+        for at, (numerator, denominator) in enumerate(_SECTIONS):
+            smooth, self._states[at] = signal.lfilter(numerator, denominator, smooth, zi=self._states[at])
         self._values.clear()
         fresh, self._fresh = self._fresh, False
         return HeartRateSample(

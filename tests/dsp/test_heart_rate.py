@@ -7,9 +7,11 @@ from itertools import pairwise
 from math import pi, sin
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import signal
 
 from dsp import HeartRateSample, HeartRateTrace
 from dsp.heart_rate import DELAY_S
@@ -172,3 +174,20 @@ def test_a_prefix_of_the_input_gives_a_prefix_of_the_output(series: list[tuple[f
     stretches = one_after_another(series)
     prefix = trace(stretches[:cut])
     assert trace(stretches)[: len(prefix)] == prefix
+
+
+def test_seconds_one_by_one_are_one_pass_of_scipys_sections_over_all() -> None:
+    """The state that is carried from second to second is all there is to know of the past."""
+    values_bpm = np.random.default_rng(0).normal(70, 5, 300)
+    trace = HeartRateTrace()
+    samples = [
+        sample.heart_rate_bpm
+        for at, value_bpm in enumerate(values_bpm.tolist())
+        for sample in trace.push(
+            since_s=float(at), until_s=at + 1.0, heart_rate_bpm=value_bpm, clean=True, gap_before=not at
+        )
+    ]
+    sections = signal.bessel(4, 0.1, fs=4, norm="mag", output="sos")
+    settled = signal.sosfilt_zi(sections) * values_bpm[0]
+    whole, _ = signal.sosfilt(sections, np.repeat(values_bpm, 4), zi=settled)
+    np.testing.assert_allclose(samples, whole[3::4], atol=1e-10)
