@@ -18,7 +18,8 @@ from watchlink.clock import Clock, MachineClock, VirtualClock
 from watchlink.errors import LinkError, LinkFault
 from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification, Packet, Seat
 from watchlink.sources.ble import BleSource, Radio, Wearer, scan
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 T = TypeVar("T")
 

@@ -19,7 +19,8 @@ from watchlink.packets import Discarded, LinkChange, LinkState, Notification, Pa
 from watchlink.sources.ble import BleSource, Wearer, scan
 from watchlink.sources.ble.link import Link
 from watchlink.sources.ble.radio import PAIR_S, not_paired, within
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 SECOND_US = 1_000_000
 ON_MACOS = (

@@ -27,8 +27,9 @@ from watchlink.packets import (
 )
 from watchlink.sources.ble import BleSource, Radio, Wearer, scan
 from watchlink.sources.ble.link import Link
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.faults import ADAPTER_KINDS, MOMENTARY_KINDS, Fault, FaultKind, play
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 T = TypeVar("T")
 
