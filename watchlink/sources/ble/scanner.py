@@ -1,6 +1,6 @@
 """Listening for wearables: what is near, by name, by maker and by strength of signal.
 
-Strategy: there is one way to listen, `listening`, for the list that a person reads and for the supervisor alike. A
+Strategy: there is one way to listen, `listening`, for the list that a person reads and for the adapters alike. A
 wearable is known by the heart-rate service that it advertises; some makers hide it, so a name or a maker that a profile
 knows will do as well.
 """

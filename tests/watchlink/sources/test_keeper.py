@@ -1,4 +1,4 @@
-"""Links that heal themselves: every trouble of the virtual air, one by one, and what the supervisor makes of it."""
+"""Links that heal themselves: every trouble of the virtual air, one by one, and what a keeper makes of it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """Keeping a wearable connected: seek, connect, subscribe, watch, back off, again, until somebody gives it up by hand.
 
 Strategy: every wearable has a `Keeper`, a task that goes through the states of `LinkState` one after another and says
-each change with its reason. Every adapter has an `Adapter`, a task that listens and then gives each keeper that was
-heard its turn: scanning and connecting cannot overlap, because one task does the first and waits for the second. A
-turn is taken with a fresh sighting, so nothing is tried that is not there.
+each change with its reason. When it may try is the adapter's to say (`Adapter.turn`); what follows is here.
 
 A wearable is said to stream after data has come, never before. Attempts that bring no data back off (full jitter, from
 half a second to twenty), and only data resets that: a wearable that connects and stays silent would be tried for ever
@@ -19,8 +17,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Container, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from watchlink.clock import Clock
@@ -34,10 +31,10 @@ from watchlink.packets import (
     Notification,
     Packet,
 )
-from watchlink.sources.ble.identity import AWAY_US, Heard, Known, identity_of, owner_of
+from watchlink.sources.ble.adapter import Adapter, GoElsewhere
+from watchlink.sources.ble.identity import Heard, Known, identity_of
 from watchlink.sources.ble.link import BROKE_OFF, Link
-from watchlink.sources.ble.radio import Radio
-from watchlink.sources.ble.scanner import Found, listening
+from watchlink.sources.ble.scanner import Found
 
 _US_PER_S: Final = 1_000_000
 
@@ -51,20 +48,6 @@ _PROVEN: Final = 10
 _FIRST_DATA_S: Final = 10.0
 _BATTERY_EVERY_US: Final = 300 * _US_PER_S
 
-_SCAN_US: Final = 8 * _US_PER_S
-_LOOK_US: Final = 100_000
-# After the first of several was heard, the others have this long to be heard in the same go.
-_GATHER_US: Final = 1_000_000
-# BlueZ forgets a device half a minute after listening: who was heard longer ago than this is listened for anew.
-_FRESH_US: Final = 20 * _US_PER_S
-# Between two goes: links that stream need the air too. After so long without a sign, the pause is the longer one.
-_PAUSE_US: Final = 1_000_000
-_LONG_PAUSE_US: Final = 8 * _US_PER_S
-_LONG_GONE_US: Final = 180 * _US_PER_S
-# The adapter itself is in trouble: how soon it is tried again, at first and at last.
-_TROUBLE_PAUSE_US: Final = 1_000_000
-_LONGEST_TROUBLE_PAUSE_US: Final = 8 * _US_PER_S
-
 # A link that is being given back may still bring a report; it does not stream again.
 _AWAITING_DATA: Final = frozenset({LinkState.SUBSCRIBING, LinkState.SUBSCRIBED, LinkState.STALLED})
 
@@ -74,10 +57,6 @@ _ONCE: Final = (
     Attribute.MODEL_NUMBER,
     Attribute.FIRMWARE_REVISION,
 )
-
-
-class GoElsewhere(Exception):
-    """An adapter cannot be used now, or does not hear the wearable; there is another one to try."""
 
 
 class Keeper:
@@ -344,143 +323,3 @@ class Keeper:
         self._arrive(packet)
         if isinstance(packet, Notification) and self._state in _AWAITING_DATA:
             self.say(LinkState.STREAMING)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Waiting:
-    """A keeper that waits for its turn, until it has left it."""
-
-    keeper: Keeper
-    since_us: int
-    found: asyncio.Future[Found]
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class Adapter:
-    """One adapter: listens for those who wait, and lets them connect one after another."""
-
-    def __init__(
-        self, radio: Radio, *, clock: Clock, everybody: Callable[[], Sequence[Known]], alone: bool = True
-    ) -> None:
-        """Nothing is done before `run`.
-
-        Args:
-            radio: the adapter.
-            clock: the session's.
-            everybody: gives what is known of all wearables of the session, also of those on other adapters.
-            alone: whether there is no other adapter to which those who wait could go.
-        """
-        self.radio = radio
-        self._alone = alone
-        self._clock = clock
-        self._everybody = everybody
-        self._waiting: list[_Waiting] = []
-        self._wanted = asyncio.Event()
-        self._heard: dict[str, Heard] = {}
-
-    @contextlib.asynccontextmanager
-    async def turn(self, keeper: Keeper) -> AsyncGenerator[Found, None]:
-        """Wait until the keeper's wearable is heard; the adapter is the keeper's own until the context is left.
-
-        Raises:
-            GoElsewhere: this adapter cannot be used now or does not hear the wearable, and there is another one.
-        """
-        future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(keeper=keeper, since_us=self._clock.now_us(), found=future)
-        self._waiting.append(waiting)
-        self._wanted.set()
-        try:
-            yield await future
-        finally:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-            waiting.left.set()
-
-    async def run(self) -> None:
-        """Serve turns until cancelled."""
-        trouble_pause_us = _TROUBLE_PAUSE_US
-        while True:
-            if not self._waiting:
-                await self._wanted.wait()
-            try:
-                sightings = await self._listen()
-            except LinkError as error:
-                for waiting in self._waiting:
-                    waiting.keeper.say_trouble(str(error))
-                    if not self._alone and not waiting.found.done():
-                        waiting.found.set_exception(GoElsewhere())
-                await self._clock.sleep_until_us(self._clock.now_us() + trouble_pause_us)
-                trouble_pause_us = min(2 * trouble_pause_us, _LONGEST_TROUBLE_PAUSE_US)
-                continue
-            trouble_pause_us = _TROUBLE_PAUSE_US
-            self._wanted.clear()
-            for waiting in [one for one in self._waiting if one in sightings]:
-                fresh = self._clock.now_us() - sightings[waiting].at_us <= _FRESH_US
-                if fresh and not waiting.found.done():
-                    self._waiting.remove(waiting)
-                    waiting.found.set_result(sightings[waiting])
-                    await waiting.left.wait()
-            self._send_elsewhere(sightings)
-            if not sightings and self._waiting:
-                waits_us = self._clock.now_us() - max(waiting.since_us for waiting in self._waiting)
-                await self._pause(_PAUSE_US if waits_us < _LONG_GONE_US else _LONG_PAUSE_US)
-
-    async def _listen(self) -> dict[_Waiting, Found]:
-        """Listen until everybody who waits was heard, or some of them and then nobody else for a while.
-
-        Raises:
-            LinkError: this adapter cannot be used now.
-        """
-        sightings: dict[_Waiting, Found] = {}
-
-        def on_heard(found: Found) -> None:
-            address, now_us = found.device.address, self._clock.now_us()
-            before = self._heard.get(address)
-            first_us = now_us if before is None or now_us - before.last_us > 2 * AWAY_US else before.first_us
-            heard = Heard(name=found.name, address=address, first_us=first_us, last_us=now_us)
-            self._heard[address] = heard
-            owner = owner_of(
-                heard,
-                everybody=self._everybody(),
-                seeking=[waiting.keeper.known for waiting in self._waiting],
-                all_heard=self._heard.values(),
-                now_us=now_us,
-            )
-            for waiting in self._waiting:
-                if waiting.keeper.known is owner:
-                    sightings[waiting] = found
-                elif owner is None:
-                    waiting.keeper.note_doubt(heard)
-
-        now_us = self._clock.now_us()
-        self._heard = {at: one for at, one in self._heard.items() if now_us - one.last_us <= 2 * AWAY_US}
-        until_us = now_us + _SCAN_US
-        async with listening(self.radio, clock=self._clock, heard=on_heard):
-            for waiting in self._waiting:
-                waiting.keeper.say_trouble("")
-            while (now_us := self._clock.now_us()) < until_us and self._waiting:
-                if all(waiting in sightings for waiting in self._waiting):
-                    break
-                if sightings:
-                    until_us = min(until_us, now_us + _GATHER_US)
-                await self._clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
-        return sightings
-
-    def _send_elsewhere(self, sightings: Container[_Waiting]) -> None:
-        """Let those go to another adapter that this one does not hear: it may have the weaker ear."""
-        since_us = self._clock.now_us() - 2 * _SCAN_US
-        for waiting in self._waiting:
-            if (
-                not self._alone
-                and waiting not in sightings
-                and waiting.since_us < since_us
-                and not waiting.found.done()
-            ):
-                waiting.found.set_exception(GoElsewhere())
-
-    async def _pause(self, pause_us: int) -> None:
-        """Give the air to others for a while, unless somebody new begins to wait."""
-        self._wanted.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause_us / _US_PER_S):
-                await self._wanted.wait()
