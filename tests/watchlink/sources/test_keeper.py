@@ -239,9 +239,7 @@ def test_what_comes_on_a_link_that_is_over_is_kept_as_late_and_is_no_report() ->
     async def main() -> None:
         async with VirtualAir(trio()[:1], clock=clock) as air:
             found = await scan(clock=clock, seconds=5, enough=1, radio=air.radio)
-            link = Link(
-                found[0].device, wearable="w", generation=1, clock=clock, radio=air.radio, arrive=arrived.append
-            )
+            link = Link(found[0].device, wearable="w", clock=clock, radio=air.radio, arrive=arrived.append)
             await link.connect()
             await link.subscribe()
             await clock.sleep_until_us(5 * SECOND_US)

@@ -93,7 +93,6 @@ class Keeper:
         self._alone = asyncio.Lock()
         self._state: LinkState | None = None
         self._link: Link | None = None
-        self._generation = 0
         self._attempts_us: deque[int] = deque(maxlen=_ATTEMPTS)
         self._failures = 0
         self._battery_us: int | None = None
@@ -147,7 +146,7 @@ class Keeper:
         """Wait before the next attempt, with full jitter, and never more than so many attempts a minute."""
         now_us = self._clock.now_us()
         until_us = now_us
-        if self._generation:
+        if self._attempts_us:
             limit_s = min(_BACKOFF_CAP_S, _BACKOFF_BASE_S * 2.0 ** min(self._failures, 10))
             until_us += round(self._chance.uniform(0, limit_s) * _US_PER_S)
         if len(self._attempts_us) == _ATTEMPTS:
@@ -167,12 +166,10 @@ class Keeper:
         wants_pairing = self._may_ask
         adapter = self._adapters[self._adapter]
         async with adapter.turn(self) as found:
-            self._generation += 1
             self._attempts_us.append(self._clock.now_us())
             link = self._link = Link(
                 found.device,
                 wearable=self._wearable,
-                generation=self._generation,
                 clock=self._clock,
                 radio=adapter.radio,
                 arrive=self._on_arrival,
@@ -187,17 +184,15 @@ class Keeper:
                     await link.subscribe()
             except LinkError as error:
                 if error.fault is not LinkFault.NOT_PAIRED:
-                    return await self._fail(error)
+                    return await self._fail(str(error))
                 wants_pairing = True
         if wants_pairing:
             try:
                 await self._ask_patiently(link)
             except LinkError as error:
-                return await self._fail(error)
+                return await self._fail(str(error))
         if link.over.is_set():
-            self.say(LinkState.LOST, BROKE_OFF)
-            await self._let_go()
-            return False
+            return await self._fail(BROKE_OFF)
         if self._state is not LinkState.STREAMING:
             self.say(LinkState.SUBSCRIBED)
         return True
@@ -219,8 +214,8 @@ class Keeper:
         self.say(LinkState.SUBSCRIBING, "it wants to be paired; confirm it where it asks")
         await link.pair()
 
-    async def _fail(self, error: LinkError) -> bool:
-        self.say(LinkState.LOST, str(error))
+    async def _fail(self, reason: str) -> bool:
+        self.say(LinkState.LOST, reason)
         await self._let_go()
         return False
 
