@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bleak import BleakClient
 
 from watchlink.clock import VirtualClock
 from watchlink.packets import (
@@ -22,6 +24,8 @@ from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.faults import ADAPTER_KINDS, Fault, FaultKind
 
 from .recorded import MINUTE_US, SECOND_US, SERIALS, Session, seats, trio
+
+LEFT = "S-02"
 
 
 @pytest.mark.parametrize("kind", sorted(ADAPTER_KINDS))
@@ -119,3 +123,74 @@ def test_nobody_is_connected_to_by_an_old_sighting() -> None:
     assert min(at_us for at_us, serial in turns if serial == gone) > 90 * SECOND_US
     assert LinkState.LOST not in session.states(gone)
     assert session.states(gone)[-1] is LinkState.STREAMING
+
+
+def left_connected(*, adapters: int, session_from: Callable[[VirtualAir], None] | None = None) -> list[Packet]:
+    """A session of three that begins while a program that was killed has left S-02 connected to the last adapter.
+
+    Somebody frees it at two minutes, and the session ends at three. `session_from`: what else happens as it begins.
+    """
+    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
+
+    async def main() -> list[Packet]:
+        async with VirtualAir(trio(), clock=clock, adapters=adapters) as air:
+            worn = await seats(air, clock)
+            address = worn[SERIALS.index(LEFT)].address
+            assert address is not None
+            left = BleakClient(address, backend=air.radios[-1].client_backend)
+            await left.connect()
+            if session_from is not None:
+                session_from(air)
+            async with BleSource(worn, clock=clock, radios=air.radios, chance=random.Random(1)) as source:
+                await clock.sleep_until_us(2 * MINUTE_US)
+                await left.disconnect()
+                await clock.sleep_until_us(3 * MINUTE_US)
+            return [packet async for packet in source]
+
+    return clock.run(main())
+
+
+def changes_of(packets: Sequence[Packet], serial: str) -> list[LinkChange]:
+    return [packet for packet in packets if isinstance(packet, LinkChange) and packet.wearable == serial]
+
+
+@pytest.mark.parametrize("adapters", [1, 2])
+def test_a_wearable_that_this_computer_still_holds_is_said_so_once_with_what_to_do(adapters: int) -> None:
+    packets = left_connected(adapters=adapters)
+    changes = changes_of(packets, LEFT)
+    held = [change for change in changes if change.reason.startswith("This computer is still connected with it")]
+    assert [change.state for change in held] == [LinkState.SEEKING]
+    assert 15 * SECOND_US < held[0].at_us < adapters * 20 * SECOND_US
+    assert "End that program" in held[0].reason
+    after = changes[changes.index(held[0]) + 1 :]
+    assert after[0].state is LinkState.CONNECTING  # nothing took the place of what was said
+    assert after[0].at_us > 2 * MINUTE_US
+    assert after[-1].state is LinkState.STREAMING
+    for serial in SERIALS:
+        if serial != LEFT:
+            assert not [change for change in changes_of(packets, serial) if "This computer" in change.reason]
+            assert changes_of(packets, serial)[-1].state is LinkState.STREAMING
+
+
+def test_that_a_wearable_is_held_here_is_said_again_when_trouble_with_an_adapter_took_its_place() -> None:
+    def one_adapter_goes(air: VirtualAir) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(60, air.switch_adapter_off, 0)
+        loop.call_later(80, air.switch_adapter_on, 0)
+
+    changes = changes_of(left_connected(adapters=2, session_from=one_adapter_goes), LEFT)
+    before = [change for change in changes if change.at_us < 2 * MINUTE_US]
+    assert "switched off" in before[-2].reason
+    assert before[-1].state is LinkState.SEEKING
+    assert before[-1].reason.startswith("This computer is still connected with it")
+
+
+def test_a_wearable_that_is_away_or_held_by_a_phone_is_not_said_to_be_held_here() -> None:
+    faults = [
+        Fault(at_us=20 * SECOND_US, kind=FaultKind.HELD, serial="S-01", for_s=120),
+        Fault(at_us=20 * SECOND_US, kind=FaultKind.OUT_OF_RANGE, serial="S-03", for_s=120),
+    ]
+    session = Session(trio(), until_us=3 * MINUTE_US, faults=faults)
+    assert not [
+        packet for packet in session.packets if isinstance(packet, LinkChange) and "This computer" in packet.reason
+    ]

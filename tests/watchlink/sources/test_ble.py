@@ -18,7 +18,7 @@ from firmware_profiles.gatt import BodySensorLocation
 from watchlink.clock import Clock, MachineClock, VirtualClock
 from watchlink.errors import LinkError, LinkFault
 from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification, Packet, Seat
-from watchlink.sources.ble import BleSource, Radio, Wearer, scan
+from watchlink.sources.ble import BleSource, Radio, Wearer, connected_here, scan
 from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
@@ -159,6 +159,24 @@ def test_scanning_for_a_name_that_is_not_near_goes_on_to_the_end() -> None:
             found = await scan(clock=clock, seconds=10, wanted=[*NAMES[:1], "Strap"], radio=air.radio)
             assert [one.name for one in found] == NAMES[:1]
             assert clock.now_us() == 10 * SECOND_US
+
+    run(clock, main())
+
+
+def test_what_this_computer_is_connected_with_is_told_by_its_name_as_long_as_it_is() -> None:
+    clock = fresh_clock()
+
+    async def main() -> None:
+        async with VirtualAir(cohort(NAMES[:2]), clock=clock, adapters=2) as air:
+            worn = await wearers(clock, air.radio, enough=2)
+            assert await connected_here(air.radio) == []
+            async with BleSource(worn[1:], clock=clock, radios=[air.radio]):
+                await clock.sleep_until_us(10 * SECOND_US)
+                held = await connected_here(air.radio)
+                assert [(one.name, one.address) for one in held] == [(NAMES[1], worn[1].address)]
+                assert not ADDRESS.search(repr(held))
+                assert await connected_here(air.radios[1]) == []
+            assert await connected_here(air.radio) == []
 
     run(clock, main())
 

@@ -15,13 +15,15 @@ from typing import Final, Protocol
 
 from watchlink.clock import Clock
 from watchlink.errors import LinkError
-from watchlink.sources.ble.identity import AWAY_US, Heard, Known, owner_of
+from watchlink.sources.ble.identity import AWAY_US, Heard, Known, is_meant, owner_of
 from watchlink.sources.ble.radio import Radio
-from watchlink.sources.ble.scanner import Found, listening
+from watchlink.sources.ble.scanner import Found, connected_here, listening
 
 _US_PER_S: Final = 1_000_000
 
 _SCAN_US: Final = 8 * _US_PER_S
+# Not heard in two goes of listening: then something is done about it.
+_UNHEARD_US: Final = 2 * _SCAN_US
 _LOOK_US: Final = 100_000
 # After the first of several was heard, the others have this long to be heard in the same go.
 _GATHER_US: Final = 1_000_000
@@ -56,6 +58,10 @@ class Seeker(Protocol):
         """The adapter cannot be used, or can again (no reason)."""
         ...
 
+    def say_held_here(self) -> None:
+        """The wearable cannot be heard, because this computer is connected with it."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Waiting:
@@ -64,6 +70,7 @@ class _Waiting:
     seeker: Seeker
     since_us: int
     found: asyncio.Future[Found]
+    asked_for: bool = False
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -131,6 +138,7 @@ class Adapter:
                     self._waiting.remove(waiting)
                     waiting.found.set_result(sightings[waiting])
                     await waiting.left.wait()
+            await self._ask_for_the_unheard(sightings)
             self._send_elsewhere(sightings)
             if not sightings and self._waiting:
                 waits_us = self._clock.now_us() - max(waiting.since_us for waiting in self._waiting)
@@ -177,9 +185,31 @@ class Adapter:
                 await self._clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
         return sightings
 
+    async def _ask_for_the_unheard(self, sightings: Container[_Waiting]) -> None:
+        """Ask once for each that is not heard whether this computer is connected with it: then it advertises to nobody.
+
+        A program that was killed leaves its wearables so, and they would be listened for in vain.
+        """
+        since_us = self._clock.now_us() - _UNHEARD_US
+        unheard = [
+            waiting
+            for waiting in self._waiting
+            if waiting not in sightings and waiting.since_us < since_us and not waiting.asked_for
+        ]
+        if not unheard:
+            return
+        held = await connected_here(self.radio)
+        for waiting in unheard:
+            waiting.asked_for = True
+            known = waiting.seeker.known
+            if waiting in self._waiting and any(
+                is_meant(known, name=one.name, address=one.address, everybody=self._everybody()) for one in held
+            ):
+                waiting.seeker.say_held_here()
+
     def _send_elsewhere(self, sightings: Container[_Waiting]) -> None:
         """Let those go to another adapter that this one does not hear: it may have the weaker ear."""
-        since_us = self._clock.now_us() - 2 * _SCAN_US
+        since_us = self._clock.now_us() - _UNHEARD_US
         for waiting in self._waiting:
             if (
                 not self._alone

@@ -34,6 +34,7 @@ from watchlink.packets import (
 from watchlink.sources.ble.adapter import Adapter, GoElsewhere
 from watchlink.sources.ble.identity import Heard, Known, identity_of
 from watchlink.sources.ble.link import BROKE_OFF, Link
+from watchlink.sources.ble.radio import held_here
 from watchlink.sources.ble.scanner import Found
 
 _US_PER_S: Final = 1_000_000
@@ -99,11 +100,13 @@ class Keeper:
         self._described = False
         self._trouble = ""
         self._in_doubt = False
+        self._held_here = False
 
     async def keep(self) -> None:
         """Go on until cancelled; then unsubscribe and disconnect."""
         async with self._alone:
             self._trouble = ""
+            self._held_here = False
             try:
                 await self._back_off()
                 while True:
@@ -140,7 +143,16 @@ class Keeper:
         """The adapter cannot be used, or can again (no reason): said once, not at every attempt."""
         if reason != self._trouble:
             self._trouble = reason
-            self.say(LinkState.BACKING_OFF if reason else LinkState.SEEKING, reason)
+            if reason:
+                self.say(LinkState.BACKING_OFF, reason)
+            else:
+                self.say(LinkState.SEEKING, held_here() if self._held_here else "")
+
+    def say_held_here(self) -> None:
+        """This computer is connected with the wearable: said once until it is heard, on whichever adapter."""
+        if not self._held_here:
+            self._held_here = True
+            self.say(LinkState.SEEKING, held_here())
 
     async def _back_off(self) -> None:
         """Wait before the next attempt, with full jitter, and never more than so many attempts a minute."""
@@ -160,7 +172,7 @@ class Keeper:
 
         What somebody may have to confirm is done after the turn: the others shall not wait for that.
         """
-        if not self._trouble:
+        if not self._trouble and not self._held_here:  # what to do about it stays said
             self.say(LinkState.SEEKING)
         self._in_doubt = False
         wants_pairing = self._may_ask
@@ -176,6 +188,7 @@ class Keeper:
             )
             try:
                 self._trouble = ""
+                self._held_here = False
                 self.say(LinkState.CONNECTING)
                 await link.connect()
                 self.say(LinkState.SUBSCRIBING)

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 def radio_of(used: Central) -> Radio:
-    """The two Bleak backends of one central."""
+    """The two Bleak backends of one central, and what it is connected with."""
 
     class VirtualScanner(_Scanner):
         central = used
@@ -53,7 +53,11 @@ def radio_of(used: Central) -> Radio:
     class VirtualClient(_Client):
         central = used
 
-    return Radio(scanner_backend=VirtualScanner, client_backend=VirtualClient)
+    async def connected() -> list[BLEDevice]:
+        used.check()
+        return [_device_of(connection, used) for connection in used.device.connections.values()]
+
+    return Radio(scanner_backend=VirtualScanner, client_backend=VirtualClient, connected=connected)
 
 
 class _Scanner(BaseBleakScanner):
@@ -328,6 +332,12 @@ def _forget(task: asyncio.Task[Any]) -> None:
 async def _hang_up(connection: Connection) -> None:
     if _is_open(connection):
         await connection.disconnect()
+
+
+def _device_of(connection: Connection, central: Central) -> BLEDevice:
+    wearable = central.room.find_le_controller(connection.peer_address)
+    address = connection.peer_address.to_string(with_type_qualifier=False)
+    return BLEDevice(address, None if wearable is None else wearable.name, connection.peer_address)
 
 
 def _is_open(connection: Connection) -> bool:
