@@ -36,9 +36,10 @@ from watchlink.packets import Discarded, DiscardReason, LinkChange, LinkState, N
 from watchlink.session import default_plan
 from watchlink.sources.ble import BleSource, Wearer, scan
 from watchlink.sources.ble.identity import identity_of
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.faults import Fault, FaultKind, namesakes, play, random_faults
 from watchlink.sources.virtual.practice import practice
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 _US_PER_S = 1_000_000
 _MOST_ATTEMPTS, _MINUTE_US = 12, 60 * _US_PER_S

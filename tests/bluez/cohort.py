@@ -17,8 +17,8 @@ from watchlink.clock import Clock
 from watchlink.packets import Discarded, Notification, Packet
 from watchlink.session import default_plan
 from watchlink.sources.ble import BleSource, Found, Radio, Wearer, scan
-from watchlink.sources.virtual.air import Emission, VirtualWearable
 from watchlink.sources.virtual.practice import practice
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 INTERVAL_US: Final = 250_000
 SCAN_S: Final = 15.0

@@ -16,8 +16,9 @@ from bumble.controller import Connection
 from bumble.core import PhysicalTransport
 
 from watchlink.clock import Clock
-from watchlink.sources.virtual.air import VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.room import Room, _QuietController
+from watchlink.sources.virtual.wearable import VirtualWearable
 
 from .vm import Guest
 

@@ -8,7 +8,7 @@ import pytest
 
 from watchlink.clock import MachineClock
 from watchlink.sources.ble import Wearer
-from watchlink.sources.virtual.air import Delivery
+from watchlink.sources.virtual.peripheral import Delivery
 
 from .cohort import Cohort, Listener, listening, seated
 from .conftest import Machine

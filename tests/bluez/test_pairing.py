@@ -13,7 +13,7 @@ from firmware_profiles import gatt
 from watchlink.clock import MachineClock
 from watchlink.packets import LinkChange, LinkState, Packet
 from watchlink.sources.ble import scan
-from watchlink.sources.virtual.air import VirtualWearable
+from watchlink.sources.virtual.wearable import VirtualWearable
 
 from .cohort import SCAN_S, Cohort, listening, seated
 from .conftest import Machine

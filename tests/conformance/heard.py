@@ -20,7 +20,8 @@ from watchlink.fold import PersonCounts, SessionFold
 from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification, Packet
 from watchlink.readings import Measured, Reading
 from watchlink.sources.ble import BleSource, Wearer, scan
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 T = TypeVar("T")
 

@@ -16,7 +16,8 @@ from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, 
 from watchlink.clock import Clock
 from watchlink.packets import Attribute, LinkState
 from watchlink.readings import Worn
-from watchlink.sources.virtual.air import Emission, VirtualAir
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission
 
 from .heard import (
     MEASUREMENT,

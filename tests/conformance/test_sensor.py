@@ -19,8 +19,8 @@ from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, decode
 from watchlink.clock import Clock
 from watchlink.session import default_plan
-from watchlink.sources.virtual.air import Emission, VirtualWearable
 from watchlink.sources.virtual.practice import VirtualPerson, practice
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 from .heard import MEASUREMENT, SECOND_US, characteristics_of, payloads_of, strap, with_client
 

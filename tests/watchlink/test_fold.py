@@ -38,8 +38,8 @@ from watchlink.readings import (
     Undecodable,
 )
 from watchlink.session import Block, Plan
-from watchlink.sources.virtual.air import Emission
 from watchlink.sources.virtual.practice import practice
+from watchlink.sources.virtual.wearable import Emission
 
 _PLAN = Plan(
     title="short",

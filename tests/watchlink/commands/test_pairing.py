@@ -38,7 +38,8 @@ from watchlink.devices import Device, LastTest, load_devices, save_devices
 from watchlink.errors import LinkError, LinkFault
 from watchlink.readings import Grade
 from watchlink.sources.ble import ConnectedHere, Found, Radio, connected_here
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 from watchlink.unit_audit import RrUnitVerdict
 
 _ROOT = Path(watchlink.__file__).parents[1]

@@ -17,7 +17,8 @@ from watchlink.doctor.trials import LinkWatch, connect, listen
 from watchlink.errors import LinkFault
 from watchlink.packets import LinkChange, LinkState
 from watchlink.sources.ble import Radio
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 T = TypeVar("T")
 

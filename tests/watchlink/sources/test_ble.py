@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -17,8 +18,9 @@ from firmware_profiles.gatt import BodySensorLocation
 from watchlink.clock import Clock, MachineClock, VirtualClock
 from watchlink.errors import LinkError, LinkFault
 from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification, Packet, Seat
-from watchlink.sources.ble import BleSource, Radio, Wearer, scan
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.ble import BleSource, Radio, Wearer, connected_here, scan
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 T = TypeVar("T")
 
@@ -129,6 +131,52 @@ def test_scanning_stops_once_enough_are_heard() -> None:
         async with VirtualAir(cohort(), clock=clock) as air:
             assert len(await scan(clock=clock, seconds=10, enough=8, radio=air.radio)) == 8
             assert clock.now_us() < SECOND_US
+
+    run(clock, main())
+
+
+def test_scanning_for_a_name_waits_for_another_one_of_that_name() -> None:
+    """The first of two would be taken for the only one, and somebody would be given another person's heart."""
+    clock = fresh_clock()
+    twins = [replace(one, name="Strap") for one in cohort(NAMES[:2])]
+
+    async def main() -> None:
+        async with VirtualAir(twins, clock=clock) as air:
+            air.leave_range(NAMES[1])
+            asyncio.get_running_loop().call_later(1, air.come_back, NAMES[1])
+            found = await scan(clock=clock, seconds=10, wanted=["Strap"], radio=air.radio)
+            assert [one.name for one in found] == ["Strap", "Strap"]
+            assert clock.now_us() < 3 * SECOND_US  # and no longer than it takes
+
+    run(clock, main())
+
+
+def test_scanning_for_a_name_that_is_not_near_goes_on_to_the_end() -> None:
+    clock = fresh_clock()
+
+    async def main() -> None:
+        async with VirtualAir(cohort(NAMES[:1]), clock=clock) as air:
+            found = await scan(clock=clock, seconds=10, wanted=[*NAMES[:1], "Strap"], radio=air.radio)
+            assert [one.name for one in found] == NAMES[:1]
+            assert clock.now_us() == 10 * SECOND_US
+
+    run(clock, main())
+
+
+def test_what_this_computer_is_connected_with_is_told_by_its_name_as_long_as_it_is() -> None:
+    clock = fresh_clock()
+
+    async def main() -> None:
+        async with VirtualAir(cohort(NAMES[:2]), clock=clock, adapters=2) as air:
+            worn = await wearers(clock, air.radio, enough=2)
+            assert await connected_here(air.radio) == []
+            async with BleSource(worn[1:], clock=clock, radios=[air.radio]):
+                await clock.sleep_until_us(10 * SECOND_US)
+                held = await connected_here(air.radio)
+                assert [(one.name, one.address) for one in held] == [(NAMES[1], worn[1].address)]
+                assert not ADDRESS.search(repr(held))
+                assert await connected_here(air.radios[1]) == []
+            assert await connected_here(air.radio) == []
 
     run(clock, main())
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchlink.sources.ble.identity import AWAY_US, Heard, Known, identity_of, owner_of
+from watchlink.sources.ble.identity import AWAY_US, Heard, Known, identity_of, is_meant, owner_of
 
 H10 = "Polar H10 1A2B3C4D"
 FORERUNNER = "Forerunner 255"
@@ -137,3 +137,23 @@ def test_what_is_printed_of_them_holds_no_address() -> None:
     known = Known(name=H10, address=address, strangers={address})
     assert address not in repr(known)
     assert address not in repr(heard(address=address))
+
+
+def test_what_this_computer_is_connected_with_is_meant_by_its_address_whatever_the_names_say() -> None:
+    known, namesake = Known(name=H10, address="home"), Known(name=H10, address="away")
+    everybody = [known, namesake]
+    assert is_meant(known, name="", address="home", everybody=everybody)
+    assert not is_meant(known, name=H10, address="away", everybody=everybody)
+    assert not is_meant(known, name=H10, address="new", everybody=everybody)
+
+
+def test_a_name_means_somebody_only_where_no_address_is_known_and_nobody_else_can_be_meant() -> None:
+    known = Known(name=H10)
+    assert is_meant(known, name=H10, address="new", everybody=[known])
+    assert not is_meant(known, name=FORERUNNER, address="new", everybody=[known])
+    assert not is_meant(known, name=H10, address="new", everybody=[known, Known(name=H10)])
+    assert not is_meant(known, name=H10, address="home", everybody=[known, Known(name="renamed", address="home")])
+    known.strangers.add("new")
+    assert not is_meant(known, name=H10, address="new", everybody=[known])
+    nameless = Known(name="")
+    assert not is_meant(nameless, name="", address="new", everybody=[nameless])

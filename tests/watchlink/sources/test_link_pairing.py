@@ -19,7 +19,8 @@ from watchlink.packets import Discarded, LinkChange, LinkState, Notification, Pa
 from watchlink.sources.ble import BleSource, Wearer, scan
 from watchlink.sources.ble.link import Link
 from watchlink.sources.ble.radio import PAIR_S, not_paired, within
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 SECOND_US = 1_000_000
 ON_MACOS = (
@@ -112,7 +113,7 @@ def subscribed(make_client: Any, **others: Any) -> tuple[list[Notification | Dis
         async with VirtualAir([WEARABLE], clock=clock) as air:
             (found,) = await scan(clock=clock, seconds=5, enough=1, radio=air.radio)
             radio = replace(air.radio, client_backend=make_client(air, **others))
-            link = Link(found.device, wearable="w", generation=1, clock=clock, radio=radio, arrive=arrived.append)
+            link = Link(found.device, wearable="w", clock=clock, radio=radio, arrive=arrived.append)
             await link.connect()
             since_us, error = clock.now_us(), None
             with pytest.raises(LinkError) as refused:

@@ -27,9 +27,10 @@ from watchlink.sources.ble import BleSource, Wearer, scan
 from watchlink.sources.events import TypedMarks
 from watchlink.sources.merged import MergedSource
 from watchlink.sources.replay import ReplaySource
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.cohort import VirtualCohort
 from watchlink.sources.virtual.practice import practice
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 T = TypeVar("T")
 

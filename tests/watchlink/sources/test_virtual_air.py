@@ -18,7 +18,8 @@ from bleak.exc import BleakDeviceNotFoundError, BleakError, BleakGATTProtocolErr
 from firmware_profiles import gatt
 from firmware_profiles.gatt import BodySensorLocation
 from watchlink.clock import Clock, VirtualClock
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 T = TypeVar("T")
 

@@ -27,11 +27,11 @@ from watchlink.packets import (
     SessionEvent,
 )
 from watchlink.session import Block, Plan, default_plan
-from watchlink.sources.virtual.air import Emission
 from watchlink.sources.virtual.cohort import VirtualCohort
 from watchlink.sources.virtual.heart import Activity, Heart, Response, Stretch, Temperament, TrueBeat
 from watchlink.sources.virtual.practice import ALIASES, Practice, VirtualPerson, practice
 from watchlink.sources.virtual.sensor import Truth, emissions
+from watchlink.sources.virtual.wearable import Emission
 
 _STARTED_AT = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
 _EVEN = Temperament(resting_bpm=60, breathing_pct=0, mayer_pct=0, breaths_per_min=15, drift_bpm=0, ectopic_share=0)

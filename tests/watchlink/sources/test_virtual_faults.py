@@ -27,7 +27,7 @@ from bleak.exc import (
 from firmware_profiles import gatt
 from watchlink.clock import Clock, VirtualClock
 from watchlink.sources.ble import Radio
-from watchlink.sources.virtual.air import Battery, Delivery, Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.faults import (
     ADAPTER_KINDS,
     MOMENTARY_KINDS,
@@ -37,6 +37,8 @@ from watchlink.sources.virtual.faults import (
     play,
     random_faults,
 )
+from watchlink.sources.virtual.peripheral import Battery, Delivery
+from watchlink.sources.virtual.wearable import Emission, VirtualWearable
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ import pytest
 
 from firmware_profiles.heart_rate_service import RR_TICKS_PER_S, Contact, HeartRateMeasurement, decode
 from firmware_profiles.profiles import RrUnit, VirtualBehaviour, load_profiles
-from watchlink.sources.virtual.air import Emission
 from watchlink.sources.virtual.heart import Heart, Temperament
 from watchlink.sources.virtual.sensor import Truth, emissions
+from watchlink.sources.virtual.wearable import Emission
 
 _STRAP = replace(load_profiles()["polar-h10"].virtual, reports_contact=True)
 _UNTIL_S = 1800

@@ -62,6 +62,18 @@ def identity_of(*, profile: str, serial_number: bytes) -> str | None:
     return hashlib.sha256(profile.encode() + b"\x00" + text).hexdigest()[:32]
 
 
+def is_meant(known: Known, *, name: str, address: str, everybody: Iterable[Known]) -> bool:
+    """Whether a wearable that this computer is connected with is the one that is `known`.
+
+    By its address; where none is known yet, by a name that nobody else of `everybody` has.
+    """
+    if known.address is not None:
+        return known.address == address
+    if not name or address in known.strangers:
+        return False
+    return [one for one in everybody if one.name == name or one.address == address] == [known]
+
+
 def owner_of(
     heard: Heard, *, everybody: Sequence[Known], seeking: Iterable[Known], all_heard: Iterable[Heard], now_us: int
 ) -> Known | None:

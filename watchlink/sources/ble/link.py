@@ -1,9 +1,9 @@
 """One connection of one wearable, from connecting until it is over: subscribing, reading, and what arrives on it.
 
-Strategy: a link is used once. Each attempt makes a new one, with a new Bleak client and a number of its own (its
-generation), so that nothing of an old connection can be taken for the new one's. What arrives after a link is over is
-kept in the log as discarded, with the reason, and so is what the radio delivers twice. A link counts as over when the
-system says so, or when it was closed to the end: until then a notification is a notification.
+Strategy: a link is used once. Each attempt makes a new one, with a new Bleak client, so that nothing of an old
+connection can be taken for the new one's. What arrives after a link is over is kept in the log as discarded, with the
+reason, and so is what the radio delivers twice. A link counts as over when the system says so, or when it was closed to
+the end: until then a notification is a notification.
 """
 
 from __future__ import annotations
@@ -48,13 +48,11 @@ class Link:
         device: BLEDevice,
         *,
         wearable: str,
-        generation: int,
         clock: Clock,
         radio: Radio,
         arrive: Callable[[Notification | Discarded], None],
     ) -> None:
         """Nothing is connected yet. `arrive` is called with everything that comes, in its order."""
-        self.generation = generation
         self.notifications = 0
         """How many have come."""
         self.heard_us: int | None = None

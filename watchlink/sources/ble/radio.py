@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import BaseBleakScanner
 from bleak.exc import (
     BleakBluetoothNotAvailableError,
@@ -53,11 +54,13 @@ class Radio:
         scanner_backend: None for the operating system's.
         client_backend: None for the operating system's.
         adapter: name of the adapter ("hci1"); None for the system's default. Linux only.
+        connected: asks what it is connected with, by whatever program; None where the operating system is asked.
     """
 
     scanner_backend: type[BaseBleakScanner] | None = None
     client_backend: type[BaseBleakClient] | None = None
     adapter: str | None = None
+    connected: Callable[[], Awaitable[Sequence[BLEDevice]]] | None = None
 
 
 def system_radios(adapter: str | None = None) -> tuple[Radio, ...]:
@@ -81,6 +84,11 @@ def told_apart(error: LinkError, *, platform: str = sys.platform) -> tuple[str, 
     """What happened and, apart from it, what to do about it on a platform (empty where there is nothing to say)."""
     words = _WORDS[error.fault] if error.fault is not LinkFault.OTHER else str(error)
     return words, _ADVICE.get((error.fault, platform), "")
+
+
+def held_here(*, platform: str = sys.platform) -> str:
+    """What to say of a wearable that is not heard because this computer itself is connected with it."""
+    return " ".join(filter(None, (_HELD_HERE, _FREE_IT.get(platform))))
 
 
 async def within(seconds: float, operation: Awaitable[T], *, late: LinkFault = LinkFault.UNREACHABLE) -> T:
@@ -218,4 +226,18 @@ _ADVICE: Final[Mapping[tuple[LinkFault, str], str]] = {
     (LinkFault.NOT_PAIRED, "linux"): "If nothing asks, leave `bluetoothctl` open in another terminal meanwhile.",
     (LinkFault.NOT_PAIRED, "darwin"): "Answer what macOS asks; what is paired stands in System Settings > Bluetooth.",
     (LinkFault.NOT_PAIRED, "win32"): "If nothing asks, pair it in Settings > Bluetooth & devices > Add device.",
+}
+
+_HELD_HERE: Final = (
+    "This computer is still connected with it, so it cannot be heard: another program holds it, or one that was killed"
+    " left it so. End that program."
+)
+
+_FREE_IT: Final[Mapping[str, str]] = {
+    "linux": (
+        "If there is none: `bluetoothctl devices Connected` lists it, and `bluetoothctl disconnect` with its address frees"
+        " it."
+    ),
+    "darwin": "If there is none: switch Bluetooth off and on.",
+    "win32": "If there is none: switch Bluetooth off and on in Settings > Bluetooth & devices.",
 }

@@ -1,6 +1,6 @@
 """Listening for wearables: what is near, by name, by maker and by strength of signal.
 
-Strategy: there is one way to listen, `listening`, for the list that a person reads and for the supervisor alike. A
+Strategy: there is one way to listen, `listening`, for the list that a person reads and for the adapters alike. A
 wearable is known by the heart-rate service that it advertises; some makers hide it, so a name or a maker that a profile
 knows will do as well.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -146,23 +146,25 @@ class ConnectedHere:
 async def connected_here(radio: Radio | None = None) -> list[ConnectedHere]:
     """The heart-rate wearables that this computer is connected with; none where the system cannot tell."""
     radio = radio or Radio()
-    if radio.scanner_backend is not None:  # not the system's Bluetooth
-        return []
+    asked = _connected_devices(radio) if radio.connected is None else radio.connected()
     try:
-        from bleak import BleakAdapter  # since Bleak 3.1
-    except ImportError:
-        return []
-
-    async def ask() -> list[BLEDevice]:
-        bluez: BlueZAdapterArgs = {} if radio.adapter is None else {"adapter": radio.adapter}
-        adapter = await BleakAdapter.get(bluez=bluez)
-        return await adapter.get_connected_devices([_HEART_RATE])
-
-    try:
-        devices = await within(READ_S, ask())
+        devices = await within(READ_S, asked)
     except LinkError:
         return []
     return sorted(
         (ConnectedHere(name=device.name or "", address=device.address) for device in devices),
         key=lambda here: (here.name, here.address),
     )
+
+
+async def _connected_devices(radio: Radio) -> Sequence[BLEDevice]:
+    """What the operating system says that it is connected with."""
+    if radio.scanner_backend is not None:  # not the operating system's Bluetooth
+        return []
+    try:
+        from bleak import BleakAdapter  # since Bleak 3.1
+    except ImportError:
+        return []
+    bluez: BlueZAdapterArgs = {} if radio.adapter is None else {"adapter": radio.adapter}
+    adapter = await BleakAdapter.get(bluez=bluez)
+    return await adapter.get_connected_devices([_HEART_RATE])

@@ -16,10 +16,11 @@ from typing import Any, Self
 from firmware_profiles.profiles import GENERIC_ID, Pairing, load_profiles
 from watchlink.clock import Clock
 from watchlink.packets import LinkState, Packet, Seat
+from watchlink.sources.ble.adapter import Adapter
 from watchlink.sources.ble.identity import Known
+from watchlink.sources.ble.keeper import Keeper
 from watchlink.sources.ble.radio import Radio
 from watchlink.sources.ble.scanner import Found
-from watchlink.sources.ble.supervisor import Adapter, Keeper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

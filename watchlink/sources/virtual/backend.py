@@ -4,7 +4,7 @@ Strategy: Bleak takes a backend as a class, so `radio_of` makes a pair of classe
 Bumble raises leaves here as the Bleak exception that an operating system's backend raises in its place. Bleak does not
 promise that its base classes stay as they are: they are touched in this file only. A question to a wearable outlives
 the caller who gave it up, because Bumble would take its late answer for the answer to the next question; losing the
-link ends it. `Central` knows whether its adapter is switched off, or the service gone, and is asked before each call.
+link ends it. `Central` knows whether the adapter is switched off, or the service gone, and is asked before each call.
 
 References:
     bleak/backends/scanner.py and client.py of Bleak 3.1.
@@ -15,8 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Generator
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Any, ClassVar, Final, TypeVar
 
 from bleak.args import SizedBuffer
@@ -28,8 +26,6 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import (
-    BleakBluetoothNotAvailableError,
-    BleakBluetoothNotAvailableReason,
     BleakDBusError,
     BleakDeviceNotFoundError,
     BleakError,
@@ -37,10 +33,10 @@ from bleak.exc import (
 )
 from bleak.uuids import normalize_uuid_str
 from bumble import att, core, gatt_client, hci
-from bumble.device import Advertisement, Connection, Device, Peer
+from bumble.device import Advertisement, Connection, Peer
 
 from watchlink.sources.ble import Radio
-from watchlink.sources.virtual.room import Room, RoomController
+from watchlink.sources.virtual.central import Central, Power
 
 # What phones and desktop hosts ask for; a notification may then carry 244 octets.
 _MTU: Final = 247
@@ -48,97 +44,8 @@ _MTU: Final = 247
 T = TypeVar("T")
 
 
-class Power(Enum):
-    """What the system says of an adapter."""
-
-    ON = auto()
-    OFF = auto()
-    NO_SERVICE = auto()
-    """The process between the adapter and everybody who uses it has died."""
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Central:
-    """The host that scans and connects. Its controller bears one pending connection at a time, hence the lock.
-
-    Attributes:
-        device: its Bumble host.
-        controller: its Bumble controller.
-        room: where it is.
-        slots: how many links it bears at once; None for no limit.
-        power: see `switch_off` and `switch_on`.
-        starts: how often it was switched off; a scan does not live through that.
-        services: how often its service died; a client does not live through that, and is not told.
-        connecting: held during a connection attempt.
-        breaking: ends the present attempt when the adapter goes.
-        asking: questions to wearables that wait for their answer.
-    """
-
-    device: Device
-    controller: RoomController
-    room: Room
-    slots: int | None = None
-    power: Power = Power.ON
-    starts: int = 0
-    services: int = 0
-    connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    breaking: asyncio.Future[None] | None = None
-    asking: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
-
-    def switch_off(self, power: Power) -> None:
-        """Lose every link, every scan and the present connection attempt; nothing works until it is switched on."""
-        if self.power is Power.ON:
-            self.starts += 1
-        if power is Power.NO_SERVICE:
-            self.services += 1
-        self.power = power
-        self.room.gone.add(self.controller)
-        self.room.lose_links(self.controller)
-        self.controller.le_scan_enable = False
-        if self.breaking is not None and not self.breaking.done():
-            self.breaking.set_result(None)
-
-    def switch_on(self) -> None:
-        """Work again."""
-        self.power = Power.ON
-        self.room.gone.discard(self.controller)
-
-    def check(self) -> None:
-        """See whether the adapter can be used.
-
-        Raises:
-            BleakError: it cannot.
-        """
-        match self.power:
-            case Power.ON:
-                return
-            case Power.OFF:
-                raise BleakBluetoothNotAvailableError(
-                    "the adapter is switched off", BleakBluetoothNotAvailableReason.POWERED_OFF
-                )
-            case Power.NO_SERVICE:
-                raise BleakDBusError(
-                    "org.freedesktop.DBus.Error.ServiceUnknown",
-                    ["The name org.bluez was not provided by any .service files"],
-                )
-
-    def check_slots(self) -> None:
-        """See whether one more link is possible.
-
-        Raises:
-            BleakDBusError: it is not.
-        """
-        if self.slots is not None and len(self.device.connections) >= self.slots:
-            raise BleakDBusError("org.bluez.Error.Failed", ["le-connection-concurrent-connection-limit"])
-
-    async def answered(self) -> None:
-        """Return when no question is open any more; to be awaited when the links are gone."""
-        while self.asking:
-            await asyncio.wait(self.asking)
-
-
 def radio_of(used: Central) -> Radio:
-    """The two Bleak backends of one central."""
+    """The two Bleak backends of one central, and what it is connected with."""
 
     class VirtualScanner(_Scanner):
         central = used
@@ -146,7 +53,11 @@ def radio_of(used: Central) -> Radio:
     class VirtualClient(_Client):
         central = used
 
-    return Radio(scanner_backend=VirtualScanner, client_backend=VirtualClient)
+    async def connected() -> list[BLEDevice]:
+        used.check()
+        return [_device_of(connection, used) for connection in used.device.connections.values()]
+
+    return Radio(scanner_backend=VirtualScanner, client_backend=VirtualClient, connected=connected)
 
 
 class _Scanner(BaseBleakScanner):
@@ -421,6 +332,12 @@ def _forget(task: asyncio.Task[Any]) -> None:
 async def _hang_up(connection: Connection) -> None:
     if _is_open(connection):
         await connection.disconnect()
+
+
+def _device_of(connection: Connection, central: Central) -> BLEDevice:
+    wearable = central.room.find_le_controller(connection.peer_address)
+    address = connection.peer_address.to_string(with_type_qualifier=False)
+    return BLEDevice(address, None if wearable is None else wearable.name, connection.peer_address)
 
 
 def _is_open(connection: Connection) -> bool:

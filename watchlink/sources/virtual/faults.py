@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import Final
 
 from watchlink.clock import Clock
-from watchlink.sources.virtual.air import Battery, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
+from watchlink.sources.virtual.peripheral import Battery
+from watchlink.sources.virtual.wearable import VirtualWearable
 
 _US_PER_S: Final = 1_000_000
 _S_PER_H: Final = 3600.0

@@ -15,9 +15,9 @@ from firmware_profiles.profiles import Profile, load_profiles
 from watchlink.packets import EventKind, SessionEvent
 from watchlink.readings import Phase
 from watchlink.session import BLOCK_PHASES, Plan
-from watchlink.sources.virtual.air import VirtualWearable
 from watchlink.sources.virtual.heart import Activity, Heart, Response, Stretch, Temperament
 from watchlink.sources.virtual.sensor import Truth, emissions
+from watchlink.sources.virtual.wearable import VirtualWearable
 
 ALIASES: Final = ("Heron", "Otter", "Wren", "Ibis", "Lark", "Marten", "Finch", "Robin")
 _WEARABLES: Final = (

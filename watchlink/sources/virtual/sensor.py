@@ -16,8 +16,8 @@ from typing import Final
 
 from firmware_profiles.heart_rate_service import RR_TICKS_PER_S, Contact, HeartRateMeasurement, encode
 from firmware_profiles.profiles import RrUnit, VirtualBehaviour
-from watchlink.sources.virtual.air import Emission
 from watchlink.sources.virtual.heart import Activity, Heart, Response
+from watchlink.sources.virtual.wearable import Emission
 
 _CLOCK_ERROR_PPM: Final = 40.0
 _SHARE_LOST: Final = 0.004

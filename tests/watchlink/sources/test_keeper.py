@@ -1,20 +1,18 @@
-"""Links that heal themselves: every trouble of the virtual air, one by one, and what the supervisor makes of it."""
+"""Links that heal themselves: every trouble of the virtual air, one by one, and what a keeper makes of it."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Coroutine
 from datetime import UTC, datetime
-from itertools import count, pairwise
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from firmware_profiles.gatt import BodySensorLocation
-from watchlink.clock import Clock, VirtualClock
+from watchlink.clock import VirtualClock
 from watchlink.packets import (
     Attribute,
     AttributeRead,
@@ -23,107 +21,17 @@ from watchlink.packets import (
     LinkChange,
     LinkState,
     Notification,
-    Packet,
 )
-from watchlink.sources.ble import BleSource, Radio, Wearer, scan
+from watchlink.sources.ble import BleSource, scan
 from watchlink.sources.ble.link import Link
-from watchlink.sources.virtual.air import Emission, VirtualAir, VirtualWearable
+from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.faults import ADAPTER_KINDS, MOMENTARY_KINDS, Fault, FaultKind, play
+from watchlink.sources.virtual.wearable import VirtualWearable
 
-T = TypeVar("T")
+from .recorded import MINUTE_US, SECOND_US, SERIALS, Session, seats, trio, wearable
 
-SECOND_US = 1_000_000
-MINUTE_US = 60 * SECOND_US
-SERIALS = ("S-01", "S-02", "S-03")
 HARMLESS = {FaultKind.DUPLICATES, FaultKind.MALFORMED, FaultKind.BATTERY_REFUSES, FaultKind.BATTERY_SLOW}
 TROUBLED, OTHERS = "S-02", ("S-01", "S-03")
-
-
-def emissions(number: int) -> Iterator[Emission]:
-    for n in count():
-        payload = bytes([0x10, 60 + number, n & 0xFF, n >> 8 & 0xFF])
-        yield Emission(at_us=n * SECOND_US + number * 12_345, payload=payload)
-
-
-def wearable(number: int, serial: str, **others: Any) -> VirtualWearable:
-    values: dict[str, Any] = {
-        "serial": serial,
-        "name": f"Wearable {serial} 000{number}",
-        "manufacturer": "Maker",
-        "model": "Model",
-        "firmware": "1.0",
-        "battery_percent": 80,
-        "body_sensor_location": BodySensorLocation.CHEST,
-        "emissions": emissions(number),
-    }
-    return VirtualWearable(**(values | others))
-
-
-def trio(**others: Any) -> list[VirtualWearable]:
-    return [wearable(number, serial, **others) for number, serial in enumerate(SERIALS)]
-
-
-async def seats(air: VirtualAir, clock: Clock, serials: Sequence[str] = SERIALS) -> list[Wearer]:
-    """Who wears what, by the address that each was heard under: the air gives them in order."""
-    found = await scan(clock=clock, seconds=5, enough=len(serials), radio=air.radio)
-    found.sort(key=lambda one: one.device.address)
-    pairs = zip(serials, found, strict=False)
-    return [Wearer.of(one, person=f"person {serial}", wearable=serial, profile="generic") for serial, one in pairs]
-
-
-class Session:
-    """What a session's log holds, and what the air delivered."""
-
-    def __init__(
-        self,
-        wearables: Sequence[VirtualWearable],
-        *,
-        until_us: int,
-        faults: Sequence[Fault] = (),
-        adapters: int = 1,
-        before: Callable[[VirtualAir], None] | None = None,
-        people: int = 3,
-    ) -> None:
-        clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
-        self.packets: list[Packet] = []
-        self.sent: dict[str, list[bytes]] = {}
-        self.pairings: dict[str, int] = {}
-
-        async def main() -> None:
-            async with VirtualAir(wearables, clock=clock, adapters=adapters) as air:
-                worn = await seats(air, clock, [one.serial for one in wearables[:people]])
-                if before is not None:
-                    before(air)
-                playing = asyncio.create_task(play(faults, air, clock))
-                async with BleSource(worn, clock=clock, radios=air.radios, chance=random.Random(1)) as source:
-                    async for packet in source:
-                        if packet.at_us >= until_us:
-                            break
-                        self.packets.append(packet)
-                await playing
-                for one in wearables:
-                    delivered = [made.payload for made in air.delivered[one.serial] if made.at_us < until_us]
-                    self.sent[one.serial] = delivered
-                    self.pairings[one.serial] = air.pairings(one.serial)
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-        clock.run(main())
-
-    def of(self, kind: type[T], serial: str) -> list[T]:
-        return [p for p in self.packets if isinstance(p, kind) and getattr(p, "wearable", None) == serial]
-
-    def payloads(self, serial: str) -> list[bytes]:
-        return [packet.payload for packet in self.of(Notification, serial)]
-
-    def states(self, serial: str) -> list[LinkState]:
-        return [packet.state for packet in self.of(LinkChange, serial)]
-
-    def first_us(self, serial: str, *, after_us: int) -> int:
-        return next(packet.at_us for packet in self.of(Notification, serial) if packet.at_us >= after_us)
-
-    def most_attempts(self, serial: str) -> int:
-        times = [change.at_us for change in self.of(LinkChange, serial) if change.state is LinkState.CONNECTING]
-        return max(sum(at <= other < at + MINUTE_US for other in times) for at in times)
 
 
 @pytest.mark.parametrize("kind", FaultKind)
@@ -212,16 +120,6 @@ def test_a_link_that_breaks_at_once_every_time_is_tried_twelve_times_a_minute_at
     assert session.states(TROUBLED)[-1] is LinkState.STREAMING
 
 
-@pytest.mark.parametrize("kind", sorted(ADAPTER_KINDS))
-def test_trouble_with_the_adapter_is_said_once_in_words_and_not_at_every_attempt(kind: FaultKind) -> None:
-    fault = Fault(at_us=30 * SECOND_US, kind=kind, serial=None, for_s=120)
-    session = Session(trio(), until_us=4 * MINUTE_US, faults=[fault])
-    for serial in SERIALS:
-        said = [change.reason for change in session.of(LinkChange, serial) if "Bluetooth" in change.reason]
-        assert 1 <= len(said) <= 4
-        assert len([change for change in session.of(LinkChange, serial) if change.at_us < fault.until_us]) < 20
-
-
 def test_a_report_delivered_twice_is_in_the_log_once_and_its_second_copy_as_discarded() -> None:
     fault = Fault(at_us=30 * SECOND_US, kind=FaultKind.DUPLICATES, serial=TROUBLED, for_s=30)
     session = Session(trio(), until_us=90 * SECOND_US, faults=[fault])
@@ -238,9 +136,7 @@ def test_what_comes_on_a_link_that_is_over_is_kept_as_late_and_is_no_report() ->
     async def main() -> None:
         async with VirtualAir(trio()[:1], clock=clock) as air:
             found = await scan(clock=clock, seconds=5, enough=1, radio=air.radio)
-            link = Link(
-                found[0].device, wearable="w", generation=1, clock=clock, radio=air.radio, arrive=arrived.append
-            )
+            link = Link(found[0].device, wearable="w", clock=clock, radio=air.radio, arrive=arrived.append)
             await link.connect()
             await link.subscribe()
             await clock.sleep_until_us(5 * SECOND_US)
@@ -328,31 +224,6 @@ def test_a_wearable_whose_pairing_is_confirmed_late_streams_from_then_on() -> No
     assert session.pairings[TROUBLED] == 1
 
 
-def test_a_full_adapter_says_so_and_a_second_one_takes_the_rest() -> None:
-    def two_each(air: VirtualAir) -> None:
-        for adapter in range(len(air.radios)):
-            air.limit_links(2, adapter)
-
-    one = Session(trio(), until_us=2 * MINUTE_US, before=two_each)
-    assert sum(session_streams(one, serial) for serial in SERIALS) == 2
-    reasons = {change.reason for serial in SERIALS for change in one.of(LinkChange, serial)}
-    assert any("second adapter" in reason for reason in reasons)
-    two = Session(trio(), until_us=2 * MINUTE_US, before=two_each, adapters=2)
-    assert all(session_streams(two, serial) for serial in SERIALS)
-
-
-def session_streams(session: Session, serial: str) -> bool:
-    return LinkState.STREAMING in session.states(serial)
-
-
-def test_when_one_of_two_adapters_goes_the_other_takes_over() -> None:
-    fault = Fault(at_us=30 * SECOND_US, kind=FaultKind.ADAPTER_OFF, serial=None, for_s=600, adapter=0)
-    session = Session(trio(), until_us=5 * MINUTE_US, faults=[fault], adapters=2)
-    for serial in SERIALS:
-        assert session.payloads(serial) == session.sent[serial]
-        assert session.of(Notification, serial)[-1].at_us > 4 * MINUTE_US
-
-
 def test_two_of_one_name_are_told_apart_also_when_both_change_their_address() -> None:
     twins = [wearable(number, serial, name="Strap") for number, serial in enumerate(SERIALS)]
     faults = [Fault(at_us=MINUTE_US, kind=FaultKind.NEW_ADDRESS, serial=serial) for serial in SERIALS]
@@ -437,38 +308,6 @@ def test_a_mistake_in_one_link_ends_the_source_with_it_instead_of_recording_noth
 
     with pytest.raises(_Broken):
         clock.run(main())
-
-
-def test_an_adapter_that_hears_nothing_does_not_keep_anybody() -> None:
-    clock = VirtualClock(started_at=datetime(2025, 3, 1, 9, 0, tzinfo=UTC))
-
-    async def main() -> list[Packet]:
-        async with VirtualAir(trio(), clock=clock, adapters=2) as air:
-            backend: Any = air.radios[0].scanner_backend
-
-            class Deaf(backend):
-                def _on_advertisement(self, _heard: object) -> None:
-                    pass
-
-            radios = [replace(air.radios[0], scanner_backend=Deaf), air.radios[1]]
-            worn = [replace(one, address=one.address) for one in await _seats_by(air.radios[1], clock)]
-            async with BleSource(worn, clock=clock, radios=radios, chance=random.Random(1)) as source:
-                await clock.sleep_until_us(2 * MINUTE_US)
-            return [packet async for packet in source]
-
-    packets = clock.run(main())
-    for serial in SERIALS:
-        times = [p.at_us for p in packets if isinstance(p, Notification) and p.wearable == serial]
-        assert times[0] < MINUTE_US
-
-
-async def _seats_by(radio: Radio, clock: Clock) -> list[Wearer]:
-    found = await scan(clock=clock, seconds=5, enough=3, radio=radio)
-    found.sort(key=lambda one: one.device.address)
-    return [
-        Wearer.of(one, person=f"person {serial}", wearable=serial, profile="generic")
-        for serial, one in zip(SERIALS, found, strict=True)
-    ]
 
 
 @pytest.mark.parametrize("late_s", [0.0, 1.0, 3.0])

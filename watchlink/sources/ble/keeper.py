@@ -1,9 +1,7 @@
 """Keeping a wearable connected: seek, connect, subscribe, watch, back off, again, until somebody gives it up by hand.
 
 Strategy: every wearable has a `Keeper`, a task that goes through the states of `LinkState` one after another and says
-each change with its reason. Every adapter has an `Adapter`, a task that listens and then gives each keeper that was
-heard its turn: scanning and connecting cannot overlap, because one task does the first and waits for the second. A
-turn is taken with a fresh sighting, so nothing is tried that is not there.
+each change with its reason. When it may try is the adapter's to say (`Adapter.turn`); what follows is here.
 
 A wearable is said to stream after data has come, never before. Attempts that bring no data back off (full jitter, from
 half a second to twenty), and only data resets that: a wearable that connects and stays silent would be tried for ever
@@ -19,8 +17,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Container, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from watchlink.clock import Clock
@@ -34,10 +31,11 @@ from watchlink.packets import (
     Notification,
     Packet,
 )
-from watchlink.sources.ble.identity import AWAY_US, Heard, Known, identity_of, owner_of
+from watchlink.sources.ble.adapter import Adapter, GoElsewhere
+from watchlink.sources.ble.identity import Heard, Known, identity_of
 from watchlink.sources.ble.link import BROKE_OFF, Link
-from watchlink.sources.ble.radio import Radio
-from watchlink.sources.ble.scanner import Found, listening
+from watchlink.sources.ble.radio import held_here
+from watchlink.sources.ble.scanner import Found
 
 _US_PER_S: Final = 1_000_000
 
@@ -51,20 +49,6 @@ _PROVEN: Final = 10
 _FIRST_DATA_S: Final = 10.0
 _BATTERY_EVERY_US: Final = 300 * _US_PER_S
 
-_SCAN_US: Final = 8 * _US_PER_S
-_LOOK_US: Final = 100_000
-# After the first of several was heard, the others have this long to be heard in the same go.
-_GATHER_US: Final = 1_000_000
-# BlueZ forgets a device half a minute after listening: who was heard longer ago than this is listened for anew.
-_FRESH_US: Final = 20 * _US_PER_S
-# Between two goes: links that stream need the air too. After so long without a sign, the pause is the longer one.
-_PAUSE_US: Final = 1_000_000
-_LONG_PAUSE_US: Final = 8 * _US_PER_S
-_LONG_GONE_US: Final = 180 * _US_PER_S
-# The adapter itself is in trouble: how soon it is tried again, at first and at last.
-_TROUBLE_PAUSE_US: Final = 1_000_000
-_LONGEST_TROUBLE_PAUSE_US: Final = 8 * _US_PER_S
-
 # A link that is being given back may still bring a report; it does not stream again.
 _AWAITING_DATA: Final = frozenset({LinkState.SUBSCRIBING, LinkState.SUBSCRIBED, LinkState.STALLED})
 
@@ -74,10 +58,6 @@ _ONCE: Final = (
     Attribute.MODEL_NUMBER,
     Attribute.FIRMWARE_REVISION,
 )
-
-
-class GoElsewhere(Exception):
-    """An adapter cannot be used now, or does not hear the wearable; there is another one to try."""
 
 
 class Keeper:
@@ -114,18 +94,19 @@ class Keeper:
         self._alone = asyncio.Lock()
         self._state: LinkState | None = None
         self._link: Link | None = None
-        self._generation = 0
         self._attempts_us: deque[int] = deque(maxlen=_ATTEMPTS)
         self._failures = 0
         self._battery_us: int | None = None
         self._described = False
         self._trouble = ""
         self._in_doubt = False
+        self._held_here = False
 
     async def keep(self) -> None:
         """Go on until cancelled; then unsubscribe and disconnect."""
         async with self._alone:
             self._trouble = ""
+            self._held_here = False
             try:
                 await self._back_off()
                 while True:
@@ -162,13 +143,22 @@ class Keeper:
         """The adapter cannot be used, or can again (no reason): said once, not at every attempt."""
         if reason != self._trouble:
             self._trouble = reason
-            self.say(LinkState.BACKING_OFF if reason else LinkState.SEEKING, reason)
+            if reason:
+                self.say(LinkState.BACKING_OFF, reason)
+            else:
+                self.say(LinkState.SEEKING, held_here() if self._held_here else "")
+
+    def say_held_here(self) -> None:
+        """This computer is connected with the wearable: said once until it is heard, on whichever adapter."""
+        if not self._held_here:
+            self._held_here = True
+            self.say(LinkState.SEEKING, held_here())
 
     async def _back_off(self) -> None:
         """Wait before the next attempt, with full jitter, and never more than so many attempts a minute."""
         now_us = self._clock.now_us()
         until_us = now_us
-        if self._generation:
+        if self._attempts_us:
             limit_s = min(_BACKOFF_CAP_S, _BACKOFF_BASE_S * 2.0 ** min(self._failures, 10))
             until_us += round(self._chance.uniform(0, limit_s) * _US_PER_S)
         if len(self._attempts_us) == _ATTEMPTS:
@@ -182,24 +172,23 @@ class Keeper:
 
         What somebody may have to confirm is done after the turn: the others shall not wait for that.
         """
-        if not self._trouble:
+        if not self._trouble and not self._held_here:  # what to do about it stays said
             self.say(LinkState.SEEKING)
         self._in_doubt = False
         wants_pairing = self._may_ask
         adapter = self._adapters[self._adapter]
         async with adapter.turn(self) as found:
-            self._generation += 1
             self._attempts_us.append(self._clock.now_us())
             link = self._link = Link(
                 found.device,
                 wearable=self._wearable,
-                generation=self._generation,
                 clock=self._clock,
                 radio=adapter.radio,
                 arrive=self._on_arrival,
             )
             try:
                 self._trouble = ""
+                self._held_here = False
                 self.say(LinkState.CONNECTING)
                 await link.connect()
                 self.say(LinkState.SUBSCRIBING)
@@ -208,17 +197,15 @@ class Keeper:
                     await link.subscribe()
             except LinkError as error:
                 if error.fault is not LinkFault.NOT_PAIRED:
-                    return await self._fail(error)
+                    return await self._fail(str(error))
                 wants_pairing = True
         if wants_pairing:
             try:
                 await self._ask_patiently(link)
             except LinkError as error:
-                return await self._fail(error)
+                return await self._fail(str(error))
         if link.over.is_set():
-            self.say(LinkState.LOST, BROKE_OFF)
-            await self._let_go()
-            return False
+            return await self._fail(BROKE_OFF)
         if self._state is not LinkState.STREAMING:
             self.say(LinkState.SUBSCRIBED)
         return True
@@ -240,8 +227,8 @@ class Keeper:
         self.say(LinkState.SUBSCRIBING, "it wants to be paired; confirm it where it asks")
         await link.pair()
 
-    async def _fail(self, error: LinkError) -> bool:
-        self.say(LinkState.LOST, str(error))
+    async def _fail(self, reason: str) -> bool:
+        self.say(LinkState.LOST, reason)
         await self._let_go()
         return False
 
@@ -344,143 +331,3 @@ class Keeper:
         self._arrive(packet)
         if isinstance(packet, Notification) and self._state in _AWAITING_DATA:
             self.say(LinkState.STREAMING)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Waiting:
-    """A keeper that waits for its turn, until it has left it."""
-
-    keeper: Keeper
-    since_us: int
-    found: asyncio.Future[Found]
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class Adapter:
-    """One adapter: listens for those who wait, and lets them connect one after another."""
-
-    def __init__(
-        self, radio: Radio, *, clock: Clock, everybody: Callable[[], Sequence[Known]], alone: bool = True
-    ) -> None:
-        """Nothing is done before `run`.
-
-        Args:
-            radio: the adapter.
-            clock: the session's.
-            everybody: gives what is known of all wearables of the session, also of those on other adapters.
-            alone: whether there is no other adapter to which those who wait could go.
-        """
-        self.radio = radio
-        self._alone = alone
-        self._clock = clock
-        self._everybody = everybody
-        self._waiting: list[_Waiting] = []
-        self._wanted = asyncio.Event()
-        self._heard: dict[str, Heard] = {}
-
-    @contextlib.asynccontextmanager
-    async def turn(self, keeper: Keeper) -> AsyncGenerator[Found, None]:
-        """Wait until the keeper's wearable is heard; the adapter is the keeper's own until the context is left.
-
-        Raises:
-            GoElsewhere: this adapter cannot be used now or does not hear the wearable, and there is another one.
-        """
-        future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(keeper=keeper, since_us=self._clock.now_us(), found=future)
-        self._waiting.append(waiting)
-        self._wanted.set()
-        try:
-            yield await future
-        finally:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-            waiting.left.set()
-
-    async def run(self) -> None:
-        """Serve turns until cancelled."""
-        trouble_pause_us = _TROUBLE_PAUSE_US
-        while True:
-            if not self._waiting:
-                await self._wanted.wait()
-            try:
-                sightings = await self._listen()
-            except LinkError as error:
-                for waiting in self._waiting:
-                    waiting.keeper.say_trouble(str(error))
-                    if not self._alone and not waiting.found.done():
-                        waiting.found.set_exception(GoElsewhere())
-                await self._clock.sleep_until_us(self._clock.now_us() + trouble_pause_us)
-                trouble_pause_us = min(2 * trouble_pause_us, _LONGEST_TROUBLE_PAUSE_US)
-                continue
-            trouble_pause_us = _TROUBLE_PAUSE_US
-            self._wanted.clear()
-            for waiting in [one for one in self._waiting if one in sightings]:
-                fresh = self._clock.now_us() - sightings[waiting].at_us <= _FRESH_US
-                if fresh and not waiting.found.done():
-                    self._waiting.remove(waiting)
-                    waiting.found.set_result(sightings[waiting])
-                    await waiting.left.wait()
-            self._send_elsewhere(sightings)
-            if not sightings and self._waiting:
-                waits_us = self._clock.now_us() - max(waiting.since_us for waiting in self._waiting)
-                await self._pause(_PAUSE_US if waits_us < _LONG_GONE_US else _LONG_PAUSE_US)
-
-    async def _listen(self) -> dict[_Waiting, Found]:
-        """Listen until everybody who waits was heard, or some of them and then nobody else for a while.
-
-        Raises:
-            LinkError: this adapter cannot be used now.
-        """
-        sightings: dict[_Waiting, Found] = {}
-
-        def on_heard(found: Found) -> None:
-            address, now_us = found.device.address, self._clock.now_us()
-            before = self._heard.get(address)
-            first_us = now_us if before is None or now_us - before.last_us > 2 * AWAY_US else before.first_us
-            heard = Heard(name=found.name, address=address, first_us=first_us, last_us=now_us)
-            self._heard[address] = heard
-            owner = owner_of(
-                heard,
-                everybody=self._everybody(),
-                seeking=[waiting.keeper.known for waiting in self._waiting],
-                all_heard=self._heard.values(),
-                now_us=now_us,
-            )
-            for waiting in self._waiting:
-                if waiting.keeper.known is owner:
-                    sightings[waiting] = found
-                elif owner is None:
-                    waiting.keeper.note_doubt(heard)
-
-        now_us = self._clock.now_us()
-        self._heard = {at: one for at, one in self._heard.items() if now_us - one.last_us <= 2 * AWAY_US}
-        until_us = now_us + _SCAN_US
-        async with listening(self.radio, clock=self._clock, heard=on_heard):
-            for waiting in self._waiting:
-                waiting.keeper.say_trouble("")
-            while (now_us := self._clock.now_us()) < until_us and self._waiting:
-                if all(waiting in sightings for waiting in self._waiting):
-                    break
-                if sightings:
-                    until_us = min(until_us, now_us + _GATHER_US)
-                await self._clock.sleep_until_us(min(now_us + _LOOK_US, until_us))
-        return sightings
-
-    def _send_elsewhere(self, sightings: Container[_Waiting]) -> None:
-        """Let those go to another adapter that this one does not hear: it may have the weaker ear."""
-        since_us = self._clock.now_us() - 2 * _SCAN_US
-        for waiting in self._waiting:
-            if (
-                not self._alone
-                and waiting not in sightings
-                and waiting.since_us < since_us
-                and not waiting.found.done()
-            ):
-                waiting.found.set_exception(GoElsewhere())
-
-    async def _pause(self, pause_us: int) -> None:
-        """Give the air to others for a while, unless somebody new begins to wait."""
-        self._wanted.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause_us / _US_PER_S):
-                await self._wanted.wait()

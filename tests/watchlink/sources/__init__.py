@@ -1,0 +1,1 @@
+"""Sources, each by itself."""
