@@ -235,8 +235,8 @@ _HELD_HERE: Final = (
 
 _FREE_IT: Final[Mapping[str, str]] = {
     "linux": (
-        "If there is none: `bluetoothctl devices Connected` lists it, and `bluetoothctl disconnect` with its address frees"
-        " it."
+        "If there is none: `bluetoothctl devices Connected` lists it, and `bluetoothctl disconnect` with its address"
+        " frees it."
     ),
     "darwin": "If there is none: switch Bluetooth off and on.",
     "win32": "If there is none: switch Bluetooth off and on in Settings > Bluetooth & devices.",
