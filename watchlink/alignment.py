@@ -42,7 +42,7 @@ class Association:
 
 def concerns(event: SessionEvent, person: str) -> bool:
     """Whether an event happened to this person: marked on them or on everybody, or they began to speak."""
-    if event.kind is EventKind.SPEAKER:
+    if event.kind is EventKind.ROLE:
         return event.person == person
     return event.person is None or event.person == person
 
@@ -62,9 +62,9 @@ def associate(
     rate_per_s = len(own) / duration_s
     found: list[Association] = []
     for event in own:
-        lag_s = onset_s - event.at_us / _US_PER_S
+        lag_s = onset_s - event.happened_us / _US_PER_S
         if _EARLIEST_S <= lag_s <= _LATEST_S:
             as_near_s = min(abs(lag_s), -_EARLIEST_S) + min(abs(lag_s), _LATEST_S)
             by_luck = 1 - exp(-rate_per_s * as_near_s)
             found.append(Association(event=event, lag_s=lag_s, by_luck=by_luck))
-    return tuple(sorted(found, key=lambda association: (association.by_luck, association.event.at_us)))
+    return tuple(sorted(found, key=lambda association: (association.by_luck, association.event.happened_us)))

@@ -15,12 +15,13 @@ from firmware_profiles.profiles import GENERIC_ID, load_profiles
 from watchlink.alignment import Association, associate
 from watchlink.packets import (
     AttributeRead,
+    Correction,
     Discarded,
-    EventKind,
     LinkChange,
     LinkState,
     Notification,
     Packet,
+    Role,
     Seat,
     SessionEvent,
 )
@@ -33,12 +34,11 @@ from watchlink.readings import (
     HeartRateReading,
     Late,
     Measured,
-    Phase,
     Reading,
     SpikeEnded,
     Undecodable,
 )
-from watchlink.session import BLOCK_PHASES
+from watchlink.session import Room, corrected
 
 _US_PER_S: Final = 1_000_000
 
@@ -98,8 +98,8 @@ class SessionFold:
         self._counts: dict[str, PersonCounts] = {}
         self._events: list[SessionEvent] = []
         self._spikes: list[SpikeEnded] = []
-        self._phase = Phase.UNKNOWN
-        self._speaker: str | None = None
+        self._corrections: list[Correction] = []
+        self._room = Room()
         self._until_us = 0
 
     def push(self, packet: Packet) -> tuple[Reading, ...]:
@@ -110,6 +110,9 @@ class SessionFold:
                 return self._remember(self._seat(packet))
             case SessionEvent():
                 self._note_event(packet)
+                return ()
+            case Correction():
+                self._corrections.append(packet)
                 return ()
             case Notification() | Discarded() | AttributeRead() | LinkChange():
                 person = self._person_of.get(packet.wearable)
@@ -130,7 +133,7 @@ class SessionFold:
     def timeline(self) -> Timeline:
         """What is known so far."""
         duration_s = max(self._until_us / _US_PER_S, 1.0)
-        events = tuple(sorted(self._events, key=lambda event: event.at_us))
+        events = corrected(self._events, self._corrections).events
         spikes = [
             TimedSpike(
                 person=ended.person,
@@ -164,19 +167,12 @@ class SessionFold:
 
     def _note_event(self, event: SessionEvent) -> None:
         self._events.append(event)
-        match event.kind:
-            case EventKind.BLOCK:
-                self._phase = BLOCK_PHASES.get(event.label, Phase.UNKNOWN)
-                self._speaker = None
-            case EventKind.SPEAKER:
-                self._speaker = event.person
-            case EventKind.MARK:
-                return
-        for person in self._pipelines:
-            self._tell(person)
+        if self._room.enter(event):
+            for person in self._pipelines:
+                self._tell(person)
 
     def _tell(self, person: str) -> None:
-        self._pipelines[person].enter(self._phase, speaking=person == self._speaker)
+        self._pipelines[person].enter(self._room.phase, speaking=self._room.role(person) is Role.SPEAKER)
 
     def _remember(self, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
         for reading in readings:

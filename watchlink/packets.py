@@ -59,8 +59,31 @@ class EventKind(StrEnum):
     """What sort of thing happened in the session."""
 
     BLOCK = "block"
-    SPEAKER = "speaker"
+    """A block of the plan began; the label is its kind."""
+    ROLE = "role"
+    """A person took a role; the label is one of `Role`."""
     MARK = "mark"
+
+
+class Role(StrEnum):
+    """What a person does in a role-play."""
+
+    SPEAKER = "speaker"
+    """Practises: it is their turn to talk. Who spoke before does so no longer."""
+    LISTENER = "listener"
+    """Is talked to, for instance as the customer."""
+    OBSERVER = "observer"
+
+
+class Meaning(StrEnum):
+    """What a marked moment says about a heart rate rise beside it."""
+
+    PRACTICE = "practice"
+    """It is of the practice: the rise may belong to it."""
+    BODY = "body"
+    """The body moved (stood up, coughed, a break): that explains the rise."""
+    TROUBLE = "trouble"
+    """The technique failed: the rise may be none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +137,10 @@ class LinkChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEvent:
-    """Something happened in the room: a block of the plan began, a person began to speak, a moment was marked.
+    """Something happened in the room: a block of the plan began, a person took a role, a moment was marked.
 
-    `person` None means everybody (or, for a speaker, nobody).
+    `at_us` is when it was entered; it happened `ago_us` before. `person` None means everybody (or, for a speaker,
+    nobody).
     """
 
     at_us: int
@@ -124,9 +148,37 @@ class SessionEvent:
     label: str
     person: str | None = None
     note: str = ""
+    ago_us: int = 0
+    meaning: Meaning = Meaning.PRACTICE
+
+    @property
+    def happened_us(self) -> int:
+        """When it happened, on the session's axis."""
+        return self.at_us - self.ago_us
 
 
-Packet: TypeAlias = Seat | Notification | Discarded | AttributeRead | LinkChange | SessionEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What was entered at `of_us` is taken back; `now` (entered at the same instant) stands instead, if anything does.
+
+    The event itself stays in the log as it was entered.
+    """
+
+    at_us: int
+    of_us: int
+    now: SessionEvent | None = None
+
+    def __post_init__(self) -> None:
+        """The instant at which it was entered is what an event is known by, so that it cannot change.
+
+        Raises:
+            ValueError: `now` was entered at another instant.
+        """
+        if self.now is not None and self.now.at_us != self.of_us:
+            raise ValueError("what stands instead must keep the instant of the entry")
+
+
+Packet: TypeAlias = Seat | Notification | Discarded | AttributeRead | LinkChange | SessionEvent | Correction
 E = TypeVar("E", bound=StrEnum)
 Record: TypeAlias = Mapping[str, str | int | None]
 
@@ -137,7 +189,10 @@ _KINDS: Final[Mapping[type[Packet], str]] = {
     AttributeRead: "attribute",
     LinkChange: "link",
     SessionEvent: "event",
+    Correction: "correction",
 }
+# The kind of an event before there were other roles.
+_SPEAKER_KIND: Final = "speaker"
 
 
 def kind_of(packet: Packet) -> str:
@@ -160,8 +215,22 @@ def to_record(packet: Packet) -> dict[str, str | int | None]:
         case Seat():
             head |= {"person": packet.person, "wearable": packet.wearable, "profile": packet.profile}
         case SessionEvent():
-            head |= {"kind": packet.kind, "label": packet.label, "person": packet.person, "note": packet.note}
+            head |= _event_record(packet)
+        case Correction():
+            head |= {"of_us": packet.of_us}
+            head |= {"kind": None} if packet.now is None else _event_record(packet.now)
     return head
+
+
+def _event_record(event: SessionEvent) -> dict[str, str | int | None]:
+    return {
+        "kind": event.kind,
+        "label": event.label,
+        "person": event.person,
+        "note": event.note,
+        "ago_us": event.ago_us,
+        "meaning": event.meaning,
+    }
 
 
 def to_json(packet: Packet) -> str:
@@ -190,9 +259,7 @@ def from_record(record: Record) -> Packet:
     Raises:
         ValueError: a field is missing, of the wrong type, or outside its range; the message names it.
     """
-    at_us = record.get("at_us")
-    if not isinstance(at_us, int) or isinstance(at_us, bool):
-        raise ValueError("at_us is not a whole number of microseconds")
+    at_us = _microseconds(record, "at_us")
     match record.get("type"):
         case "notification":
             return Notification(at_us=at_us, wearable=_text(record, "wearable"), payload=_octets(record))
@@ -217,16 +284,33 @@ def from_record(record: Record) -> Packet:
                 profile=_text(record, "profile"),
             )
         case "event":
-            person = None if record.get("person") is None else _text(record, "person")
-            return SessionEvent(
-                at_us=at_us,
-                kind=_choice(record, "kind", EventKind),
-                label=_text(record, "label"),
-                person=person,
-                note=_text(record, "note"),
-            )
+            return _event(record, at_us)
+        case "correction":
+            of_us = _microseconds(record, "of_us")
+            now = None if record.get("kind") is None else _event(record, of_us)
+            return Correction(at_us=at_us, of_us=of_us, now=now)
         case other:
             raise ValueError(f"unknown type {other!r}")
+
+
+def _event(record: Record, at_us: int) -> SessionEvent:
+    kind = EventKind.ROLE if record.get("kind") == _SPEAKER_KIND else _choice(record, "kind", EventKind)
+    return SessionEvent(
+        at_us=at_us,
+        kind=kind,
+        label=str(_choice(record, "label", Role)) if kind is EventKind.ROLE else _text(record, "label"),
+        person=None if record.get("person") is None else _text(record, "person"),
+        note=_text(record, "note"),
+        ago_us=_microseconds(record, "ago_us") if "ago_us" in record else 0,
+        meaning=_choice(record, "meaning", Meaning) if "meaning" in record else Meaning.PRACTICE,
+    )
+
+
+def _microseconds(record: Record, key: str) -> int:
+    value = record.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{key} is not a whole number of microseconds")
+    return value
 
 
 def _text(record: Record, key: str) -> str:

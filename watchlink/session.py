@@ -1,22 +1,31 @@
-"""What a session is for the people in it: blocks of a plan, marks, speakers, and what each means for the readings.
+"""What a session is for the people in it: blocks of a plan, roles, marks, and what each means for the readings.
 
 Strategy: a plan is nothing but events at known times; once they are in the log they are no different from marks made by
-hand.
+hand. A mark may be entered late ("15s ago") and corrected; the log keeps what was entered, and `corrected` says what
+stands.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
+from dataclasses import dataclass, field
 from math import nan
 from typing import Any, Final, cast
 
 from watchlink.errors import SessionFileError
-from watchlink.packets import EventKind, SessionEvent
+from watchlink.packets import Correction, EventKind, Meaning, Role, SessionEvent
 from watchlink.readings import Phase
+from watchlink.vocabulary import (
+    Vocabulary,
+    default_plan_text,
+    default_vocabulary,
+    leading_label,
+    meaning_of,
+    parse_words,
+)
 
 _US_PER_S: Final = 1_000_000
 _LONGEST_S: Final = 1e9
@@ -50,10 +59,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A session as planned: its blocks, one after another."""
+    """A session as planned: its blocks, one after another, and the words in which its moments are marked."""
 
     title: str
     blocks: tuple[Block, ...]
+    vocabulary: Vocabulary = field(default_factory=default_vocabulary)
 
     @property
     def duration_us(self) -> int:
@@ -72,14 +82,16 @@ class Plan:
 
 def default_plan() -> Plan:
     """The plan that ships: two hours with a silent baseline, four role-plays, a break and a silent recovery."""
-    return parse_plan(resources.files("watchlink").joinpath("practice.toml").read_text("utf-8"), file="practice.toml")
+    return parse_plan(default_plan_text(), file="practice.toml")
 
 
 def parse_plan(text: str, *, file: str) -> Plan:
-    """A plan from TOML: `title` and a list of `[[block]]` with `kind`, `title`, `minutes`.
+    """A plan from TOML: `title`, a list of `[[block]]` with `kind`, `title`, `minutes`, and one of `[[event]]`.
+
+    A plan that names no event has the words of the default plan.
 
     Raises:
-        SessionFileError: names the file, the block and what is wrong with it.
+        SessionFileError: names the file, the block or event and what is wrong with it.
     """
     try:
         document = tomllib.loads(text)
@@ -92,7 +104,92 @@ def parse_plan(text: str, *, file: str) -> Plan:
     return Plan(
         title=title if isinstance(title, str) else file,
         blocks=tuple(_block(block, where=f"{file}, block {number}") for number, block in enumerate(blocks, 1)),
+        vocabulary=parse_words(document["event"], file=file) if "event" in document else default_vocabulary(),
     )
+
+
+class Room:
+    """What the session is at an instant: its block and who has which role. A fold over events as they are entered."""
+
+    def __init__(self) -> None:
+        """No block has begun."""
+        self.block: SessionEvent | None = None
+        self._roles: dict[str, Role] = {}
+        self._turn_us = 0
+
+    @property
+    def phase(self) -> Phase:
+        """What the block allows to be read."""
+        return Phase.UNKNOWN if self.block is None else BLOCK_PHASES.get(self.block.label, Phase.UNKNOWN)
+
+    def role(self, person: str) -> Role | None:
+        """This person's role; None where nobody said."""
+        return self._roles.get(person)
+
+    def enter(self, event: SessionEvent) -> bool:
+        """Take an event; say whether it changed the room.
+
+        A block begins without roles. A new speaker has the turn alone; speakers entered in the same instant share it.
+        """
+        match event.kind:
+            case EventKind.BLOCK:
+                self.block = event
+                self._roles.clear()
+            case EventKind.ROLE:
+                role = Role(event.label)
+                if role is Role.SPEAKER and event.at_us != self._turn_us:
+                    self._turn_us = event.at_us
+                    self._roles = {who: other for who, other in self._roles.items() if other is not Role.SPEAKER}
+                if event.person is not None:
+                    self._roles[event.person] = role
+            case EventKind.MARK:
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The events of a session as they stand after all corrections.
+
+    Attributes:
+        events: in order of when they happened; of one instant, in the order in which they were entered.
+        corrected: how many were changed or taken back.
+        unmatched: corrections of something that was never entered.
+    """
+
+    events: tuple[SessionEvent, ...]
+    corrected: int
+    unmatched: int
+
+
+def corrected(entered: Sequence[SessionEvent], corrections: Sequence[Correction]) -> Standing:
+    """What stands of what was entered, in whatever order it was entered; of several corrections the last holds."""
+    last = {correction.of_us: correction for correction in corrections}
+    known_us = {event.at_us for event in entered}
+    standing: list[SessionEvent] = []
+    replaced: set[int] = set()
+    changed = 0
+    for event in entered:
+        correction = last.get(event.at_us)
+        if correction is None:
+            standing.append(event)
+            continue
+        changed += 1
+        if correction.now is not None and correction.of_us not in replaced:
+            standing.append(correction.now)
+        replaced.add(correction.of_us)
+    return Standing(
+        events=tuple(sorted(standing, key=lambda event: event.happened_us)),
+        corrected=changed,
+        unmatched=sum(of_us not in known_us for of_us in last),
+    )
+
+
+def explains(event: SessionEvent) -> bool:
+    """Whether an event explains a rise beside it: the body moved, or the technique failed."""
+    if event.kind is EventKind.BLOCK:
+        return BLOCK_PHASES.get(event.label) is Phase.MOVEMENT
+    return event.meaning is not Meaning.PRACTICE
 
 
 def _block(table: Any, *, where: str) -> Block:
@@ -107,66 +204,115 @@ def _block(table: Any, *, where: str) -> Block:
     return Block(kind=kind, title=str(fields.get("title", kind)), minutes=float(minutes))
 
 
-def parse_events(lines: Iterable[str], *, file: str) -> tuple[SessionEvent, ...]:
-    """Events from CSV: columns `at_s` (or `t_s`), `label`; if there, `kind` (mark, block, speaker), `person`, `note`.
+def parse_events(
+    lines: Iterable[str], *, file: str, vocabulary: Vocabulary | None = None, offset_s: float = 0.0
+) -> tuple[SessionEvent, ...]:
+    """Events from CSV: columns `at_s` (or `t_s`), `label`; if there, `kind` (mark, block, role), `person`, `note`.
+
+    Args:
+        lines: of the file.
+        file: its name, for messages.
+        vocabulary: what the labels mean; None for the words of the default plan.
+        offset_s: added to each time: where the events' own clock began on the session's axis.
 
     Returns them in order of time; events before the start (negative times) are kept.
 
     Raises:
         SessionFileError: names the file, the line and what is wrong with it.
     """
+    words = default_vocabulary() if vocabulary is None else vocabulary
     reader = csv.DictReader(lines, strict=True)
     try:
-        events = [_event(row, f"{file}, line {reader.line_num}") for row in reader]
+        events = [_event(row, f"{file}, line {reader.line_num}", words, offset_s) for row in reader]
     except csv.Error as error:
         raise SessionFileError(f"{file} is not a CSV file of events: {error}.") from error
     return tuple(sorted(events, key=lambda event: event.at_us))
 
 
-def _event(row: Mapping[str | None, Any], where: str) -> SessionEvent:
+def _event(row: Mapping[str | None, Any], where: str, vocabulary: Vocabulary, offset_s: float) -> SessionEvent:
     cells = {key: value.strip() for key, value in row.items() if isinstance(key, str) and isinstance(value, str)}
     at_s, label = cells.get("at_s", cells.get("t_s", "")), cells.get("label", "")
     if not label:
         raise SessionFileError(f"{where}: no label. Expected the columns at_s and label.")
     try:
-        seconds = float(at_s)
+        seconds = float(at_s) + offset_s
     except ValueError:
         seconds = nan
     if not abs(seconds) < _LONGEST_S:
         raise SessionFileError(f"{where}: at_s must be seconds since the start; it is {at_s!r}.")
+    kind_name = cells.get("kind") or EventKind.MARK
     try:
-        kind = EventKind(cells.get("kind") or EventKind.MARK)
+        kind = EventKind.ROLE if kind_name in tuple(Role) else EventKind(kind_name)
     except ValueError as error:
         raise SessionFileError(f"{where}: kind must be one of {', '.join(EventKind)}.") from error
     if kind is EventKind.BLOCK and label not in BLOCK_PHASES:
         raise SessionFileError(f"{where}: no block {label!r}. Blocks are: {', '.join(BLOCK_PHASES)}.")
-    at_us = round(seconds * _US_PER_S)
+    if kind is EventKind.ROLE and label not in tuple(Role):
+        raise SessionFileError(f"{where}: no role {label!r}. Roles are: {', '.join(Role)}.")
     return SessionEvent(
-        at_us=at_us, kind=kind, label=label, person=cells.get("person") or None, note=cells.get("note", "")
+        at_us=round(seconds * _US_PER_S),
+        kind=kind,
+        label=label,
+        person=cells.get("person") or None,
+        note=cells.get("note", ""),
+        meaning=meaning_of(label, vocabulary) if kind is EventKind.MARK else Meaning.PRACTICE,
     )
 
 
-def parse_mark(line: str, *, at_us: int, people: Sequence[str]) -> SessionEvent | None:
-    """A mark typed as words: `interruption`, `interruption 2`, `interruption Heron`, `speaker Otter`, `block break`.
+_AGO: Final = re.compile(r"(?:^|\s)(\d{1,4}(?:\.\d{1,3})?)\s*(s|min)\s+ago\s*$", re.IGNORECASE)
+_AGO_UNITS_S: Final = {"s": 1.0, "min": 60.0}
 
-    A person is an alias (in any case) or a number counted from 1. Returns None for an empty line.
+
+def parse_mark(line: str, *, at_us: int, people: Sequence[str], vocabulary: Vocabulary) -> tuple[SessionEvent, ...]:
+    """A mark typed as words: `interruption 2`, `stood up Heron 15s ago`, `speaker Otter`, `block break`.
+
+    A person is an alias (in any case) or a number counted from 1. Only `speaker` may name several people, who then
+    share the turn: one event each. Returns nothing for an empty line.
 
     Raises:
         SessionFileError: the block or person is not known; the message lists what is.
     """
-    words = line.split()
+    late = _AGO.search(line)
+    ago_us = 0 if late is None else round(float(late[1]) * _AGO_UNITS_S[late[2].casefold()] * _US_PER_S)
+    words = (line if late is None else line[: late.start()]).split()
     if not words:
-        return None
-    label, *rest = words
-    if label == "block":
+        return ()
+    first, rest = words[0], words[1:]
+    if first == "block":
         kind = " ".join(rest)
         if kind not in BLOCK_PHASES:
             raise SessionFileError(f"No block {kind!r}. Blocks are: {', '.join(BLOCK_PHASES)}.")
-        return SessionEvent(at_us=at_us, kind=EventKind.BLOCK, label=kind, note=kind)
-    if label == "speaker":
-        return SessionEvent(at_us=at_us, kind=EventKind.SPEAKER, label="speaker", person=_person(rest, people)[0])
-    person, note = _person(rest, people)
-    return SessionEvent(at_us=at_us, kind=EventKind.MARK, label=label, person=person, note=" ".join(note))
+        return (SessionEvent(at_us=at_us, kind=EventKind.BLOCK, label=kind, note=kind, ago_us=ago_us),)
+    if first in tuple(Role):
+        return _roles(Role(first), rest, at_us=at_us, ago_us=ago_us, people=people)
+    label, about = leading_label(words, vocabulary)
+    person, note = _person(about, people)
+    return (
+        SessionEvent(
+            at_us=at_us,
+            kind=EventKind.MARK,
+            label=label,
+            person=person,
+            note=" ".join(note),
+            ago_us=ago_us,
+            meaning=meaning_of(label, vocabulary),
+        ),
+    )
+
+
+def _roles(
+    role: Role, words: Sequence[str], *, at_us: int, ago_us: int, people: Sequence[str]
+) -> tuple[SessionEvent, ...]:
+    named: list[str | None] = []
+    while words:
+        person, words = _person(words, people)
+        named.append(person)
+    if not named and role is not Role.SPEAKER:
+        raise SessionFileError(f"Who is {role}? Say, for instance: {role} 2. People are: {', '.join(people)}.")
+    return tuple(
+        SessionEvent(at_us=at_us, kind=EventKind.ROLE, label=role, person=person, ago_us=ago_us)
+        for person in named or [None]
+    )
 
 
 def parse_person(text: str, people: Sequence[str]) -> str:

@@ -37,9 +37,9 @@ def test_an_event_fits_from_two_seconds_after_to_thirty_before_the_onset(lag_s: 
         (EventKind.MARK, None, True),
         (EventKind.MARK, "Otter", False),
         (EventKind.BLOCK, None, True),
-        (EventKind.SPEAKER, "Heron", True),
-        (EventKind.SPEAKER, "Otter", False),
-        (EventKind.SPEAKER, None, False),
+        (EventKind.ROLE, "Heron", True),
+        (EventKind.ROLE, "Otter", False),
+        (EventKind.ROLE, None, False),
     ],
 )
 def test_an_event_concerns_whom_it_is_marked_on_or_everybody_but_a_turn_only_its_speaker(
@@ -73,7 +73,7 @@ def test_an_event_marked_after_the_onset_is_no_surer_than_one_as_far_before_it(l
 
 
 def test_events_at_the_same_time_keep_their_order() -> None:
-    events = [_event(95, person="Heron"), _event(95, EventKind.SPEAKER, person="Heron"), _event(95)]
+    events = [_event(95, person="Heron"), _event(95, EventKind.ROLE, person="Heron"), _event(95)]
     assert [association.event for association in _associate(100, events)] == events
 
 

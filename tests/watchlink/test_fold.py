@@ -100,7 +100,7 @@ def _block(at_s: float, kind: str) -> SessionEvent:
 
 
 def _speaker(at_s: float, person: str | None) -> SessionEvent:
-    return SessionEvent(at_us=round(at_s * 1_000_000), kind=EventKind.SPEAKER, label="speaker", person=person)
+    return SessionEvent(at_us=round(at_s * 1_000_000), kind=EventKind.ROLE, label="speaker", person=person)
 
 
 def _people_of(readings: Iterable[Reading]) -> set[str]:

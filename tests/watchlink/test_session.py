@@ -151,7 +151,7 @@ def test_every_column_is_understood_in_any_order_with_white_space_around() -> No
     ]
     assert parse_events(lines, file="e.csv") == (
         SessionEvent(at_us=0, kind=EventKind.BLOCK, label="role-play"),
-        SessionEvent(at_us=3_000_000, kind=EventKind.SPEAKER, label="speaker", person="Otter"),
+        SessionEvent(at_us=3_000_000, kind=EventKind.ROLE, label="speaker", person="Otter"),
         SessionEvent(at_us=4_000_000, kind=EventKind.MARK, label="interruption", note='said "no", twice'),
         SessionEvent(at_us=12_500_000, kind=EventKind.MARK, label="escalation", person="Heron", note="loud"),
     )
@@ -211,9 +211,9 @@ def test_the_events_of_a_published_recording_are_read(shared_data: Path) -> None
         ("escalation Otter", EventKind.MARK, "escalation", "Otter", ""),
         ("escalation oTTER", EventKind.MARK, "escalation", "Otter", ""),
         ("  note   3   said it   twice  ", EventKind.MARK, "note", "Wren", "said it twice"),
-        ("speaker Heron", EventKind.SPEAKER, "speaker", "Heron", ""),
-        ("speaker 1", EventKind.SPEAKER, "speaker", "Heron", ""),
-        ("speaker", EventKind.SPEAKER, "speaker", None, ""),
+        ("speaker Heron", EventKind.ROLE, "speaker", "Heron", ""),
+        ("speaker 1", EventKind.ROLE, "speaker", "Heron", ""),
+        ("speaker", EventKind.ROLE, "speaker", None, ""),
         ("block break", EventKind.BLOCK, "break", None, "break"),
         ("block role-play", EventKind.BLOCK, "role-play", None, "role-play"),
     ],

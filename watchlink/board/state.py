@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from watchlink.packets import EventKind, LinkChange, LinkState, Packet, Seat, SessionEvent
+from watchlink.packets import Correction, EventKind, LinkChange, LinkState, Packet, Role, Seat, SessionEvent
 from watchlink.readings import (
     Battery,
     BeatReading,
@@ -30,6 +30,7 @@ from watchlink.readings import (
     Undecodable,
     Worn,
 )
+from watchlink.session import Room, corrected
 
 _US_PER_S: Final = 1_000_000
 # Whatever is being tried meanwhile, for a person who looks at the board the link is lost until data flows again.
@@ -133,8 +134,7 @@ class BoardFold:
     def __init__(self) -> None:
         """An empty room."""
         self._people: dict[str, _Person] = {}
-        self._block = ""
-        self._speaker: str | None = None
+        self._room = Room()
         self._events: deque[SessionEvent] = deque(maxlen=_EVENTS)
         self._spikes = 0
         self._latest_us = 0
@@ -173,6 +173,8 @@ class BoardFold:
                 person.seated_with, person.contact = item.wearable, True
             case SessionEvent():
                 self._event(item)
+            case Correction():
+                self._correct(item)
             case LinkChange():
                 for person in self._people.values():
                     if person.seated_with == item.wearable:
@@ -183,9 +185,10 @@ class BoardFold:
     def at(self, now_us: int | None = None) -> BoardState:
         """The board at an instant (None: at the last packet)."""
         at_us = self._latest_us if now_us is None else now_us
+        block = self._room.block
         return BoardState(
             at_us=at_us,
-            block=self._block,
+            block="" if block is None else block.note or block.label,
             people=tuple(self._row(name, person, at_us) for name, person in self._people.items()),
             events=tuple(self._events),
             spikes=self._spikes,
@@ -198,14 +201,23 @@ class BoardFold:
 
     def _event(self, event: SessionEvent) -> None:
         self._latest_us = max(self._latest_us, event.at_us)
-        if event.kind is EventKind.BLOCK:
-            self._block, self._speaker = event.note or event.label, None
-        elif event.kind is EventKind.SPEAKER:
-            self._speaker = event.person
+        self._room.enter(event)
+        if event.kind is EventKind.ROLE:
             return
-        elif event.person in self._people:
+        if event.kind is EventKind.MARK and event.person in self._people:
             self._people[event.person].last_mark = event.label
         self._events.append(event)
+
+    def _correct(self, correction: Correction) -> None:
+        """Show what stands; what the room is now stays, since it was lived through."""
+        self._latest_us = max(self._latest_us, correction.at_us)
+        shown = [event for event in self._events if event.at_us == correction.of_us]
+        self._events = deque(corrected(self._events, [correction]).events, maxlen=_EVENTS)
+        for event in shown:
+            if event.person in self._people:
+                self._people[event.person].last_mark = ""
+        if correction.now is not None and correction.now.person in self._people:
+            self._people[correction.now.person].last_mark = correction.now.label
 
     def _row(self, name: str, person: _Person, at_us: int) -> PersonState:
         age_s = None if person.heard_us is None else max(0, at_us - person.heard_us) / _US_PER_S
@@ -214,7 +226,7 @@ class BoardFold:
         last = person.last if live else None
         return PersonState(
             person=name,
-            speaking=name == self._speaker,
+            speaking=self._room.role(name) is Role.SPEAKER,
             heart_rate_bpm=None if last is None else last.heart_rate_bpm,
             age_s=age_s,
             against=_against(last),

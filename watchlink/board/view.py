@@ -110,7 +110,7 @@ def _signal_text(person: PersonState) -> Text:
 def _event_line(event: SessionEvent) -> Text:
     what = f"begins: {event.note or event.label}" if event.kind is EventKind.BLOCK else event.label
     who = f" - {event.person}" if event.person else ""
-    return Text.assemble((clock_text(event.at_us / 1_000_000), QUIET), "  ", shown(what + who))
+    return Text.assemble((clock_text(event.happened_us / 1_000_000), QUIET), "  ", shown(what + who))
 
 
 def sparkline(values: Sequence[float | None], *, columns: int, ascii_only: bool = False) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from watchlink.sources import Source
     from watchlink.sources.ble import BleSource, Found, Radio, Wearer
     from watchlink.sources.virtual.cohort import VirtualCohort
+    from watchlink.vocabulary import Vocabulary
 
 
 def live(
@@ -58,6 +59,7 @@ def live(
 ) -> None:
     """Record and show a session on real wearables. Type a mark and Enter at any time: escalation 2, speaker Heron.
 
+    A mark may be late: stood up 2 15s ago. Type undo to take the last one back, correct interruption 3 to change it.
     What is lost is sought by itself. Type release Heron to let go of a wearable, seek Heron to look for it again.
     """
     from watchlink.commands.reading import read_events, read_plan
@@ -67,7 +69,8 @@ def live(
     known = () if virtual is not None else load_devices(devices_path(devices))
     seats = _parse_seats(seat or [], known)
     chosen_plan = None if plan is None else read_plan(plan)
-    marks = () if events is None else read_events(events)
+    vocabulary = (chosen_plan or default_plan()).vocabulary
+    marks = () if events is None else read_events(events, vocabulary=vocabulary)
     ends_us = [round(minutes * 60e6)] if minutes is not None else []
     if chosen_plan is not None:
         ends_us.append(chosen_plan.duration_us)
@@ -79,13 +82,14 @@ def live(
         if virtual is not None:
             clock = MachineClock()
             people, cohort = _virtual(virtual, seed, chosen_plan or default_plan(), clock)
-            return _with_marks(cohort, people, marks, clock), clock
+            return _with_marks(cohort, people, marks, vocabulary, clock), clock
         radios = system_radios(adapter)
         found = await _heard(seats, scan_seconds, radios)
         clock = MachineClock()  # the session begins now, not when the looking for wearables began
         people, source = _seated(seats.wearers(found) if seats else wearers_of(found, known), clock, radios)
         blocks = () if chosen_plan is None else chosen_plan.events()
-        return _with_marks(source, people, sorted((*blocks, *marks), key=lambda event: event.at_us), clock), clock
+        scheduled = sorted((*blocks, *marks), key=lambda event: event.at_us)
+        return _with_marks(source, people, scheduled, vocabulary, clock), clock
 
     record_session(
         open_source,
@@ -248,7 +252,11 @@ def _virtual(count: int, seed: int, plan: Plan, clock: Clock) -> tuple[list[str]
 
 
 def _with_marks(
-    source: BleSource | VirtualCohort, people: list[str], scheduled: Iterable[SessionEvent], clock: Clock
+    source: BleSource | VirtualCohort,
+    people: list[str],
+    scheduled: Iterable[SessionEvent],
+    vocabulary: Vocabulary,
+    clock: Clock,
 ) -> Source:
     """A source with what is known to happen, and what will be typed, beside it."""
     from watchlink.sources.events import TypedMarks
@@ -256,5 +264,5 @@ def _with_marks(
     from watchlink.sources.replay import ReplaySource
 
     orders = {"release": source.give_up, "seek": source.take_up}
-    typed = TypedMarks(sys.stdin, clock=clock, people=people, complain=say, orders=orders)
+    typed = TypedMarks(sys.stdin, clock=clock, people=people, vocabulary=vocabulary, complain=say, orders=orders)
     return MergedSource(source, ReplaySource(scheduled, clock=clock), typed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Final, TextIO
 
 from rich.console import Console
@@ -13,7 +14,17 @@ from watchlink.board.view import render_board
 from watchlink.clock import Stopwatch, clock_text
 from watchlink.fold import Timeline
 from watchlink.hub import Item
-from watchlink.packets import Discarded, EventKind, LinkChange, LinkState, Notification, Seat, SessionEvent
+from watchlink.packets import (
+    Correction,
+    Discarded,
+    EventKind,
+    LinkChange,
+    LinkState,
+    Notification,
+    Role,
+    Seat,
+    SessionEvent,
+)
 from watchlink.packets import to_record as packet_record
 from watchlink.readings import (
     Battery,
@@ -100,6 +111,8 @@ class PlainSink:
                 self._line(item.at_us, f"{self._people.get(item.wearable, item.wearable)} link {item.state}{reason}")
             case SessionEvent():
                 self._line(item.at_us, _event_words(item))
+            case Correction():
+                self._line(item.at_us, _correction_words(item))
             case GradeReading():
                 self._line(item.at_us, f"{item.person} wearable gives {item.grade} grade")
             case Battery(charge_pct=charge_pct) if charge_pct <= 20:
@@ -184,10 +197,20 @@ class JsonSink:
 def _event_words(event: SessionEvent) -> str:
     match event.kind:
         case EventKind.BLOCK:
-            return f"block begins: {event.note or event.label}"
-        case EventKind.SPEAKER:
-            return f"{event.person or 'nobody'} speaks"
+            words = f"block begins: {event.note or event.label}"
+        case EventKind.ROLE if event.label == Role.SPEAKER:
+            words = f"{event.person or 'nobody'} speaks"
+        case EventKind.ROLE:
+            words = f"{event.person} is {event.label}"
         case EventKind.MARK:
             who = f" {event.person}" if event.person else ""
             note = f" ({event.note})" if event.note else ""
-            return f"mark {event.label}{who}{note}"
+            words = f"mark {event.label}{who}{note}"
+    return f"{words}, {event.ago_us / 1e6:.0f} s ago" if event.ago_us > 0 else words
+
+
+def _correction_words(correction: Correction) -> str:
+    what = f"what was entered at {clock_text(correction.of_us / 1e6)}"
+    if correction.now is None:
+        return f"{what} is taken back"
+    return f"{what} is corrected: {_event_words(replace(correction.now, ago_us=0))}"

@@ -10,6 +10,7 @@ from watchlink.errors import SessionFileError
 if TYPE_CHECKING:
     from watchlink.packets import SessionEvent
     from watchlink.session import Plan
+    from watchlink.vocabulary import Vocabulary
 
 
 def read_plan(path: Path) -> Plan:
@@ -23,15 +24,15 @@ def read_plan(path: Path) -> Plan:
     return parse_plan(_text(path), file=path.name)
 
 
-def read_events(path: Path) -> tuple[SessionEvent, ...]:
-    """An events file.
+def read_events(path: Path, *, vocabulary: Vocabulary | None = None, offset_s: float = 0.0) -> tuple[SessionEvent, ...]:
+    """An events file; see `parse_events`.
 
     Raises:
         SessionFileError: it cannot be read or holds no events.
     """
     from watchlink.session import parse_events
 
-    return parse_events(_text(path).splitlines(), file=path.name)
+    return parse_events(_text(path).splitlines(), file=path.name, vocabulary=vocabulary, offset_s=offset_s)
 
 
 def _text(path: Path) -> str:

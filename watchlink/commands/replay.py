@@ -23,6 +23,9 @@ def replay(
         float | None, typer.Option(min=0.001, help="1 is as fast as it was, 50 fifty times; else as fast as possible.")
     ] = None,
     events: Annotated[Path | None, typer.Option(help="Events to lay beside it (CSV with at_s and label).")] = None,
+    events_offset: Annotated[
+        float, typer.Option(metavar="SECONDS", help="When the clock of those events began, on the session's clock.")
+    ] = 0.0,
     plain: PlainOption = False,
     as_json: JsonOption = False,
     archive: ArchiveOption = None,
@@ -44,7 +47,9 @@ def replay(
             assert session is not None
             capture = stack.enter_context(_stored(session, archive))
         clock = VirtualClock(started_at=capture.started_at, speed=speed)
-        packets = capture.packets if events is None else laid_beside(capture.packets, read_events(events))
+        packets = capture.packets
+        if events is not None:
+            packets = laid_beside(packets, read_events(events, offset_s=events_offset))
         source = ReplaySource(packets, clock=None if speed is None else clock)
         sink = make_sink(plain=plain, as_json=as_json)
         timeline = clock.run(run_session(source, clock=clock, recorder=None, sinks=[sink]))

@@ -13,7 +13,7 @@ from dsp import Spike, SpikeEnding
 from watchlink.alignment import Association
 from watchlink.clock import clock_text
 from watchlink.fold import PersonCounts, TimedSpike, Timeline
-from watchlink.packets import EventKind, SessionEvent
+from watchlink.packets import EventKind, Role, SessionEvent
 from watchlink.texts import shown
 
 _SURE_BELOW: Final = 0.05
@@ -34,7 +34,7 @@ def timeline_report(timeline: Timeline) -> RenderableType:
     for entry in _in_order(timeline):
         if isinstance(entry, SessionEvent):
             title = Text(shown(entry.note or entry.label), style="bold")
-            rises.add_row(Text(clock_text(entry.at_us / 1e6), style=_QUIET), "", "", "", title)
+            rises.add_row(Text(clock_text(entry.happened_us / 1e6), style=_QUIET), "", "", "", title)
             continue
         spike = entry.spike
         rises.add_row(
@@ -66,7 +66,7 @@ def _lines(timeline: Timeline) -> Iterator[str]:
     yield f"{clock_text(timeline.duration_s)} of session, {len(timeline.spikes)} heart rate rises"
     for entry in _in_order(timeline):
         if isinstance(entry, SessionEvent):
-            yield f"{clock_text(entry.at_us / 1e6)} block {entry.note or entry.label}"
+            yield f"{clock_text(entry.happened_us / 1e6)} block {entry.note or entry.label}"
         else:
             rise = f"{clock_text(entry.spike.onset_s)} {entry.person} {spike_words(entry.spike)}"
             sure = f", sure: {_sure_words(entry)} by luck" if entry.associations else ""
@@ -90,7 +90,7 @@ def association_records(timeline: Timeline) -> Iterator[dict[str, Any]]:
                 "person": timed.person,
                 "onset_s": timed.spike.onset_s,
                 "rank": rank,
-                "event_at_us": association.event.at_us,
+                "event_at_us": association.event.happened_us,
                 "event_label": association.event.label,
                 "lag_s": association.lag_s,
                 "by_luck": association.by_luck,
@@ -108,7 +108,7 @@ def spike_words(spike: Spike) -> str:
 def _in_order(timeline: Timeline) -> list[SessionEvent | TimedSpike]:
     blocks = [event for event in timeline.events if event.kind is EventKind.BLOCK]
     entries: list[SessionEvent | TimedSpike] = [*blocks, *timeline.spikes]
-    return sorted(entries, key=lambda e: e.at_us / 1e6 if isinstance(e, SessionEvent) else e.spike.onset_s)
+    return sorted(entries, key=lambda e: e.happened_us / 1e6 if isinstance(e, SessionEvent) else e.spike.onset_s)
 
 
 def _settled_words(spike: Spike) -> str:
@@ -125,8 +125,8 @@ def _beside_words(timed: TimedSpike) -> str:
 
 def _event_words(association: Association) -> str:
     event = association.event
-    if event.kind is EventKind.SPEAKER:
-        return "began to speak"
+    if event.kind is EventKind.ROLE:
+        return "began to speak" if event.label == Role.SPEAKER else f"became {event.label}"
     return (event.note or event.label) if event.kind is EventKind.BLOCK else event.label
 
 

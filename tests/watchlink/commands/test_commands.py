@@ -670,7 +670,7 @@ def test_marks_typed_in_a_live_session_are_kept_and_bad_ones_answered(tmp_path: 
     events = [event for event in _events(packets) if event.kind is not EventKind.BLOCK]
     assert [(event.kind, event.label, event.person, event.note) for event in events] == [
         (EventKind.MARK, "escalation", "Otter", ""),
-        (EventKind.SPEAKER, "speaker", "Heron", ""),
+        (EventKind.ROLE, "speaker", "Heron", ""),
         (EventKind.MARK, "note", "Heron", "said it twice"),
     ]
     assert {packet.person for packet in packets if isinstance(packet, Seat)} <= {"Heron", "Otter"}
@@ -938,8 +938,8 @@ class TestPlainSink(SinkContract):
                 "0:00:00 mark x Heron (twice)",
             ),
             (SessionEvent(at_us=0, kind=EventKind.BLOCK, label="break", note="Tea"), "0:00:00 block begins: Tea"),
-            (SessionEvent(at_us=0, kind=EventKind.SPEAKER, label="speaker", person="Heron"), "0:00:00 Heron speaks"),
-            (SessionEvent(at_us=0, kind=EventKind.SPEAKER, label="speaker"), "0:00:00 nobody speaks"),
+            (SessionEvent(at_us=0, kind=EventKind.ROLE, label="speaker", person="Heron"), "0:00:00 Heron speaks"),
+            (SessionEvent(at_us=0, kind=EventKind.ROLE, label="speaker"), "0:00:00 nobody speaks"),
             (GradeReading(person="Heron", at_us=0, grade=Grade.PULSE), "0:00:00 Heron wearable gives pulse grade"),
             (Battery(person="Heron", at_us=0, charge_pct=20), "0:00:00 Heron battery 20 %"),
             (

@@ -44,7 +44,7 @@ def _mark(at_s: float, label: str, person: str | None = None) -> SessionEvent:
 
 
 def _speaker(at_s: float, person: str) -> SessionEvent:
-    return SessionEvent(at_us=round(at_s * 1e6), kind=EventKind.SPEAKER, label="speaker", person=person)
+    return SessionEvent(at_us=round(at_s * 1e6), kind=EventKind.ROLE, label="speaker", person=person)
 
 
 def _timeline(*, spikes: Sequence[tuple[str, Spike]], events: Sequence[SessionEvent] = ()) -> Timeline:

@@ -55,7 +55,7 @@ def test_lines_become_events_in_their_order_and_the_end_of_the_stream_is_the_end
     events, complaints = _read(io.StringIO("escalation 1\n\n  \nspeaker Otter\nblock break\nparaphrase"), clock)
     assert events == [
         _mark("escalation", "Heron"),
-        SessionEvent(at_us=0, kind=EventKind.SPEAKER, label="speaker", person="Otter"),
+        SessionEvent(at_us=0, kind=EventKind.ROLE, label="speaker", person="Otter"),
         SessionEvent(at_us=0, kind=EventKind.BLOCK, label="break", note="break"),
         _mark("paraphrase"),
     ]

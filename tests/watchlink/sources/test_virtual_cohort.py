@@ -331,7 +331,7 @@ def test_only_in_role_plays_somebody_speaks_or_is_marked_and_a_mark_is_on_who_sp
         match event.kind:
             case EventKind.BLOCK:
                 block, speaker = event.label, None
-            case EventKind.SPEAKER:
+            case EventKind.ROLE:
                 assert block == "role-play"
                 speaker, turns = event.person, turns + 1
             case EventKind.MARK:
@@ -343,7 +343,7 @@ def test_only_in_role_plays_somebody_speaks_or_is_marked_and_a_mark_is_on_who_sp
 
 
 def test_everybody_has_a_turn(two_hours: Practice) -> None:
-    assert {e.person for e in two_hours.events if e.kind is EventKind.SPEAKER} == set(ALIASES)
+    assert {e.person for e in two_hours.events if e.kind is EventKind.ROLE} == set(ALIASES)
 
 
 def test_each_response_follows_a_mark_on_its_owner_and_stands_apart_from_the_next(two_hours: Practice) -> None:

@@ -86,7 +86,7 @@ def practice(*, plan: Plan, people: int, seed: int) -> Practice:
             speaker = aliases[turn % people]
             turn += 1
             until_s = min(at_s + _TURN_S, end_s)
-            events.append(_event(at_s, EventKind.SPEAKER, "speaker", speaker))
+            events.append(_event(at_s, EventKind.ROLE, "speaker", speaker))
             stretches[speaker] += [
                 Stretch(start_s=at_s, activity=Activity.TALK),
                 Stretch(start_s=until_s, activity=Activity.LISTEN),

@@ -1,0 +1,125 @@
+"""The words in which a session's moments are marked: what each is called, whom it is about, what it means for a rise.
+
+Strategy: the words come with the plan, so that a training has its own. Their meaning is written into each event when it
+is marked: a log stays readable without the plan, and a plan that changes changes no session of the past.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, cast
+
+from watchlink.errors import SessionFileError
+from watchlink.packets import Meaning
+
+_MOST_WORDS: Final = 200
+
+
+class Target(StrEnum):
+    """Whom a moment is usually about."""
+
+    PERSON = "person"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One sort of moment.
+
+    Attributes:
+        label: what is stored, one word ("stood-up").
+        title: what people see.
+        target: whom it is usually about.
+        meaning: what it says about a rise beside it.
+    """
+
+    label: str
+    title: str
+    target: Target
+    meaning: Meaning
+
+
+Vocabulary: TypeAlias = Mapping[str, Word]
+"""Words by their labels, in the order of the plan."""
+
+
+@cache
+def default_plan_text() -> str:
+    """The plan file that ships."""
+    return resources.files("watchlink").joinpath("practice.toml").read_text("utf-8")
+
+
+@cache
+def default_vocabulary() -> Vocabulary:
+    """The words of the training that ships."""
+    return parse_words(tomllib.loads(default_plan_text())["event"], file="practice.toml")
+
+
+def parse_words(tables: Any, *, file: str) -> Vocabulary:
+    """The words of a plan: its list of `[[event]]`, each with `label`; if there, `title`, `target`, `meaning`.
+
+    Raises:
+        SessionFileError: names the file, the word and what is wrong with it.
+    """
+    listed: list[Any] | None = tables  # or whatever else the file holds there
+    if not isinstance(listed, list) or len(listed) > _MOST_WORDS:
+        raise SessionFileError(
+            f"{file}: event must be a list of at most {_MOST_WORDS} tables. Write [[event]] above each."
+        )
+    words: dict[str, Word] = {}
+    for number, table in enumerate(listed, 1):
+        word = _word(table, where=f"{file}, event {number}")
+        if word.label in words:
+            raise SessionFileError(f"{file}, event {number}: {word.label!r} is there twice. Give each its own label.")
+        words[word.label] = word
+    return MappingProxyType(words)
+
+
+def meaning_of(label: str, vocabulary: Vocabulary) -> Meaning:
+    """What a label means; a word that the plan does not know is of the practice."""
+    word = vocabulary.get(label)
+    return Meaning.PRACTICE if word is None else word.meaning
+
+
+def leading_label(words: Sequence[str], vocabulary: Vocabulary) -> tuple[str, Sequence[str]]:
+    """The label that typed words begin with, and the words left.
+
+    A label may be typed with spaces ("stood up 2"); a first word that the plan does not know is a label of its own.
+    """
+    for count in range(len(words), 0, -1):
+        label = "-".join(words[:count]).casefold()
+        if label in vocabulary:
+            return label, words[count:]
+    return words[0], words[1:]
+
+
+def nearest_label(label: str, vocabulary: Vocabulary) -> str | None:
+    """The plan's word that somebody may have meant."""
+    return next(iter(get_close_matches(label.casefold(), vocabulary, n=1, cutoff=0.7)), None)
+
+
+def _word(table: Any, *, where: str) -> Word:
+    if not isinstance(table, dict):
+        raise SessionFileError(f"{where} is no table: write [[event]] above its label, title, target and meaning.")
+    fields = cast("dict[str, Any]", table)
+    label = fields.get("label")
+    if not isinstance(label, str) or not label or label.split() != [label] or label != label.casefold():
+        raise SessionFileError(f"{where}: label must be one word in small letters, like stood-up; it is {label!r}.")
+    try:
+        return Word(
+            label=label,
+            title=str(fields.get("title", label)),
+            target=Target(fields.get("target", Target.PERSON)),
+            meaning=Meaning(fields.get("meaning", Meaning.PRACTICE)),
+        )
+    except ValueError as error:
+        raise SessionFileError(
+            f"{where}: {error}. target is one of {', '.join(Target)}, meaning one of {', '.join(Meaning)}."
+        ) from error
