@@ -310,7 +310,7 @@ def _roles(
     if not named and role is not Role.SPEAKER:
         raise SessionFileError(f"Who is {role}? Say, for instance: {role} 2. People are: {', '.join(people)}.")
     return tuple(
-        SessionEvent(at_us=at_us, kind=EventKind.ROLE, label=role, person=person, ago_us=ago_us)
+        SessionEvent(at_us=at_us, kind=EventKind.ROLE, label=str(role), person=person, ago_us=ago_us)
         for person in named or [None]
     )
 

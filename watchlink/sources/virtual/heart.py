@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import cos, exp, pi, sin, sqrt
@@ -33,9 +33,6 @@ class Activity(StrEnum):
     LISTEN = "listen"
     TALK = "talk"
     MOVE = "move"
-
-
-_ACTIVITY_BPM: Final = {Activity.SILENT: 0.0, Activity.LISTEN: 1.5, Activity.TALK: 4.0, Activity.MOVE: 16.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +83,7 @@ class Temperament:
         breaths_per_min: at rest.
         drift_bpm: standard deviation of the slow drift over minutes.
         ectopic_share: of beats, 0..1.
+        activity_bpm: by how much each activity raises the rate.
     """
 
     resting_bpm: float
@@ -94,6 +92,7 @@ class Temperament:
     breaths_per_min: float
     drift_bpm: float
     ectopic_share: float
+    activity_bpm: Mapping[Activity, float]
 
     @classmethod
     def drawn_from(cls, chance: random.Random) -> Temperament:
@@ -105,6 +104,12 @@ class Temperament:
             breaths_per_min=chance.uniform(12, 16),
             drift_bpm=chance.uniform(0.6, 1.6),
             ectopic_share=chance.choice([0.0, 0.0, 0.0, 0.001, 0.004]),
+            activity_bpm={
+                Activity.SILENT: 0.0,
+                Activity.LISTEN: chance.uniform(0.5, 3.0),
+                Activity.TALK: chance.uniform(3.0, 9.0),
+                Activity.MOVE: chance.uniform(12.0, 24.0),
+            },
         )
 
 
@@ -154,7 +159,7 @@ class Heart:
         activity = self.activity_at(at_s)
         self._breathe(activity)
         towards = _STEP_S / _ACTIVITY_TIME_CONSTANT_S
-        self._activity_bpm += (_ACTIVITY_BPM[activity] - self._activity_bpm) * towards
+        self._activity_bpm += (self.temperament.activity_bpm[activity] - self._activity_bpm) * towards
         # An Ornstein-Uhlenbeck drift with a time constant of four minutes.
         keep = exp(-_STEP_S / 240)
         self._drift_bpm = self._drift_bpm * keep + self.chance.gauss(0, self.temperament.drift_bpm * sqrt(1 - keep**2))

@@ -7,17 +7,19 @@ six of a cohort of eight.
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from firmware_profiles.profiles import Profile, load_profiles
-from watchlink.packets import EventKind, SessionEvent
+from watchlink.packets import EventKind, Role, SessionEvent
 from watchlink.readings import Phase
 from watchlink.session import BLOCK_PHASES, Plan
 from watchlink.sources.virtual.heart import Activity, Heart, Response, Stretch, Temperament
-from watchlink.sources.virtual.sensor import Truth, emissions
+from watchlink.sources.virtual.sensor import Movement, Truth, emissions
 from watchlink.sources.virtual.wearable import VirtualWearable
+from watchlink.vocabulary import meaning_of
 
 ALIASES: Final = ("Heron", "Otter", "Wren", "Ibis", "Lark", "Marten", "Finch", "Robin")
 _WEARABLES: Final = (
@@ -31,8 +33,27 @@ _WEARABLES: Final = (
     "fitbit-charge-6",
 )
 _TURN_S: Final = 225.0
-# How likely a heart answers to what is marked on its owner.
-_ANSWERS: Final = {"escalation": 0.85, "interruption": 0.5, "paraphrase": 0.0, "silence-held": 0.0}
+# How likely a heart answers to what is marked on its owner; the rest of what can be marked leaves it as it is.
+_ANSWERS: Final = {"escalation": 0.85, "interruption": 0.5, "feedback-received": 0.3}
+_TALK_MARKS: Final = (
+    "escalation",
+    "escalation",
+    "interruption",
+    "paraphrase",
+    "open-question",
+    "silence-held",
+    "take-your-time",
+)
+# Some escalations reach the whole room: then each of the others answers with this chance.
+_ROOM_WIDE: Final = 0.15
+_OTHERS_ANSWER: Final = 0.5
+# How often somebody gets up outside a break, and how often that is seen and marked.
+_STANDS_PER_H: Final = 0.8
+_STAND_SEEN: Final = 0.6
+# A rise near another one of the same person could not be told from it.
+_APART_S: Final = 120.0
+# Some marks are entered late; how long ago it was is then said to a few seconds.
+_LATE: Final = 0.15
 _US_PER_S: Final = 1_000_000
 
 
@@ -79,6 +100,8 @@ def practice(*, plan: Plan, people: int, seed: int) -> Practice:
         start_s, end_s = start.at_us / _US_PER_S, start.at_us / _US_PER_S + block.minutes * 60
         for alias in aliases:
             stretches[alias].append(Stretch(start_s=start_s, activity=_IN_PHASE[BLOCK_PHASES[block.kind]]))
+        if block.kind == "feedback":
+            events += _react(chance, _feedback(chance, aliases, since_s=start_s + 30, until_s=end_s - 30), responses)
         if block.kind != "role-play":
             continue
         at_s = start_s + 5
@@ -86,22 +109,23 @@ def practice(*, plan: Plan, people: int, seed: int) -> Practice:
             speaker = aliases[turn % people]
             turn += 1
             until_s = min(at_s + _TURN_S, end_s)
-            events.append(_event(at_s, EventKind.ROLE, "speaker", speaker))
+            events.append(_event(at_s, EventKind.ROLE, Role.SPEAKER, speaker))
+            if people > 1:
+                events.append(_event(at_s, EventKind.ROLE, Role.LISTENER, aliases[turn % people]))
             stretches[speaker] += [
                 Stretch(start_s=at_s, activity=Activity.TALK),
                 Stretch(start_s=until_s, activity=Activity.LISTEN),
             ]
-            marks = _marks(chance, speaker, since_s=at_s + 25, until_s=until_s - 20)
-            events += marks
-            responses[speaker] += _answers(chance, marks)
+            events += _react(chance, _marks(chance, speaker, since_s=at_s + 25, until_s=until_s - 20), responses)
             at_s = until_s
-    return Practice(
-        people=tuple(
-            _person(alias, load_profiles()[_WEARABLES[seat]], seed, stretches[alias], responses[alias])
-            for seat, alias in enumerate(aliases)
-        ),
-        events=tuple(sorted(events, key=lambda event: event.at_us)),
-    )
+    everybody: list[VirtualPerson] = []
+    for seat, alias in enumerate(aliases):
+        movements = _movements(random.Random(f"{seed} {alias} movements"), plan, responses[alias])
+        events += _seen(random.Random(f"{seed} {alias} seen"), alias, movements, plan)
+        profile = load_profiles()[_WEARABLES[seat]]
+        everybody.append(_person(alias, profile, seed, stretches[alias], responses[alias], movements))
+    entered = [_entered(random.Random(f"{seed} {number} entered"), event) for number, event in enumerate(events)]
+    return Practice(people=tuple(everybody), events=tuple(sorted(entered, key=lambda event: event.at_us)))
 
 
 _IN_PHASE: Final = {
@@ -117,40 +141,103 @@ def _marks(chance: random.Random, speaker: str, *, since_s: float, until_s: floa
     marks: list[SessionEvent] = []
     at_s = since_s + chance.uniform(0, 30)
     while at_s < until_s:
-        label = chance.choice(["escalation", "escalation", "interruption", "paraphrase", "silence-held"])
-        marks.append(_event(at_s, EventKind.MARK, label, speaker))
+        marks.append(_event(at_s, EventKind.MARK, chance.choice(_TALK_MARKS), speaker))
         at_s += chance.uniform(40, 110)
     return marks
 
 
-def _answers(chance: random.Random, marks: Sequence[SessionEvent]) -> list[Response]:
-    """Responses to marks, at least two minutes apart, so that each is one rise of its own."""
-    responses: list[Response] = []
+def _feedback(chance: random.Random, aliases: Sequence[str], *, since_s: float, until_s: float) -> list[SessionEvent]:
+    """What is marked while people tell each other what they saw."""
+    marks: list[SessionEvent] = []
+    at_s = since_s + chance.uniform(0, 60)
+    while at_s < until_s:
+        marks.append(_event(at_s, EventKind.MARK, "feedback-received", chance.choice(aliases)))
+        at_s += chance.uniform(60, 180)
+    return marks
+
+
+def _react(
+    chance: random.Random, marks: list[SessionEvent], responses: dict[str, list[Response]]
+) -> list[SessionEvent]:
+    """Let hearts answer to marks, and give the marks back."""
     for mark in marks:
-        at_s = mark.at_us / _US_PER_S
-        if chance.random() >= _ANSWERS[mark.label] or (responses and at_s - responses[-1].onset_s < 120):
-            continue
-        responses.append(
-            Response(
-                onset_s=at_s + chance.uniform(1.0, 6.0),
-                rise_bpm=chance.uniform(10, 28),
-                rise_s=chance.uniform(6, 14),
-                hold_s=chance.uniform(5, 25),
-                half_time_s=chance.uniform(10, 30),
-            )
+        assert mark.person is not None
+        if chance.random() < _ANSWERS.get(mark.label, 0.0):
+            _answer(chance, mark, responses[mark.person])
+        if mark.label == "escalation" and chance.random() < _ROOM_WIDE:
+            for other, own in responses.items():
+                if other != mark.person and chance.random() < _OTHERS_ANSWER:
+                    _answer(chance, mark, own)
+    return marks
+
+
+def _answer(chance: random.Random, mark: SessionEvent, own: list[Response]) -> None:
+    """A response, if this heart is not still at its last one."""
+    at_s = mark.at_us / _US_PER_S
+    if own and at_s - own[-1].onset_s < _APART_S:
+        return
+    own.append(
+        Response(
+            onset_s=at_s + chance.uniform(1.0, 6.0),
+            rise_bpm=chance.uniform(10, 28),
+            rise_s=chance.uniform(6, 14),
+            hold_s=chance.uniform(5, 25),
+            half_time_s=chance.uniform(10, 30),
         )
-    return responses
+    )
+
+
+def _movements(chance: random.Random, plan: Plan, responses: Sequence[Response]) -> tuple[Movement, ...]:
+    """When somebody gets up, in blocks in which people sit and talk."""
+    movements: list[Movement] = []
+    for start, block in zip(plan.events(), plan.blocks, strict=True):
+        since_s, until_s = start.at_us / _US_PER_S, start.at_us / _US_PER_S + block.minutes * 60
+        at_s = since_s + chance.expovariate(_STANDS_PER_H / 3600)
+        while at_s + 60 < until_s:
+            movement = Movement(
+                since_s=at_s, until_s=at_s + chance.uniform(12, 45), marked=chance.random() < _STAND_SEEN
+            )
+            apart = all(abs(response.onset_s - at_s) > _APART_S for response in responses)
+            if apart and BLOCK_PHASES[block.kind] is Phase.TALK:
+                movements.append(movement)
+            at_s += _APART_S + chance.expovariate(_STANDS_PER_H / 3600)
+    return tuple(movements)
+
+
+def _seen(chance: random.Random, alias: str, movements: Sequence[Movement], plan: Plan) -> list[SessionEvent]:
+    """The marks of those movements that the facilitator saw."""
+    meaning = meaning_of("stood-up", plan.vocabulary)
+    return [
+        replace(_event(movement.since_s + chance.uniform(0, 8), EventKind.MARK, "stood-up", alias), meaning=meaning)
+        for movement in movements
+        if movement.marked
+    ]
+
+
+def _entered(chance: random.Random, event: SessionEvent) -> SessionEvent:
+    """An event as the facilitator entered it: some marks late, with a guess how long ago it was."""
+    if event.kind is not EventKind.MARK or chance.random() >= _LATE:
+        return event
+    late_s = chance.randrange(5, 21, 5)
+    return replace(
+        event, at_us=event.at_us + round((late_s + chance.uniform(-2, 2)) * _US_PER_S), ago_us=late_s * _US_PER_S
+    )
 
 
 def _person(
-    alias: str, profile: Profile, seed: int, stretches: list[Stretch], responses: list[Response]
+    alias: str,
+    profile: Profile,
+    seed: int,
+    stretches: Sequence[Stretch],
+    responses: Sequence[Response],
+    movements: Sequence[Movement],
 ) -> VirtualPerson:
     chance = random.Random(f"{seed} {alias}")
-    truth = Truth(responses=tuple(responses))
+    truth = Truth(responses=tuple(responses), movements=tuple(movements))
     heart = Heart(
         chance=random.Random(f"{seed} {alias} heart"),
         temperament=Temperament.drawn_from(chance),
-        stretches=sorted(stretches, key=lambda stretch: stretch.start_s),
+        stretches=_with_movements(stretches, movements),
         responses=responses,
     )
     ending = f"{chance.randrange(0x1000, 0x10000):04X}"  # makers put the end of the serial number into the name
@@ -168,5 +255,19 @@ def _person(
     return VirtualPerson(person=alias, profile=profile, wearable=wearable, truth=truth)
 
 
+def _with_movements(stretches: Sequence[Stretch], movements: Sequence[Movement]) -> list[Stretch]:
+    """What somebody does, with the moments in between at which they stand; then they go on with what it is then."""
+    plain = sorted(stretches, key=lambda stretch: stretch.start_s)
+    shown = list(plain)
+    for movement in movements:
+        after = plain[bisect_right(plain, movement.until_s, key=lambda stretch: stretch.start_s) - 1]
+        shown = [one for one in shown if not movement.since_s <= one.start_s <= movement.until_s]
+        shown += [
+            Stretch(start_s=movement.since_s, activity=Activity.MOVE),
+            Stretch(start_s=movement.until_s, activity=after.activity),
+        ]
+    return sorted(shown, key=lambda stretch: stretch.start_s)
+
+
 def _event(at_s: float, kind: EventKind, label: str, person: str | None) -> SessionEvent:
-    return SessionEvent(at_us=round(at_s * _US_PER_S), kind=kind, label=label, person=person)
+    return SessionEvent(at_us=round(at_s * _US_PER_S), kind=kind, label=str(label), person=person)

@@ -32,11 +32,21 @@ _REPEATED_AFTER_US: Final = 15_000
 _MILLISECONDS_PER_S: Final = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """Somebody got up for a moment outside a break; `marked` if the facilitator saw it."""
+
+    since_s: float
+    until_s: float
+    marked: bool
+
+
 @dataclass(slots=True)
 class Truth:
     """What really happened to one person and on the way. For tests and benchmarks; nothing in the product reads it."""
 
     responses: tuple[Response, ...]
+    movements: tuple[Movement, ...] = ()
     beats_s: list[float] = field(default_factory=list[float])
     ectopic_s: list[float] = field(default_factory=list[float])
     lost_us: list[int] = field(default_factory=list[int])
