@@ -16,11 +16,11 @@ from rich.console import Console
 from watchlink.board.state import BoardFold
 from watchlink.board.view import render_board
 from watchlink.clock import VirtualClock
-from watchlink.fold import Timeline
 from watchlink.hub import Item, run_session
 from watchlink.session import default_plan
 from watchlink.sources.virtual.cohort import VirtualCohort
 from watchlink.sources.virtual.practice import practice
+from watchlink.timeline import Timeline
 
 _AT_US = round((1 * 3600 + 32 * 60 + 50) * 1e6)
 _COLUMNS = 104

@@ -10,11 +10,14 @@ from dsp.artefacts import ArtefactStage, clean
 from dsp.baseline import RunningBaseline, Usual
 from dsp.beats import Beat, BeatLabel, CleanBeat
 from dsp.breathing import BreathingRate, CannotTell, breathing_rate
+from dsp.chance import at_least
 from dsp.detrending import smoothness_priors
 from dsp.dfa import Dfa, dfa
 from dsp.entropy import multiscale_entropy, sample_entropy
 from dsp.errors import NoVariation, RrUnitWarning, SeriesError, TooLong, TooShort
 from dsp.heart_rate import HeartRateSample, HeartRateTrace
+from dsp.heart_seconds import Change, HeartSeconds
+from dsp.recovery import Recovery, RecoveryStage, RecoveryVerdict
 from dsp.series import LABELS, CleanSeries
 from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
 from dsp.spikes import Spike, SpikeDetector, SpikeEnding, SpikeStart
@@ -33,11 +36,13 @@ __all__ = [
     "BeatLabel",
     "BreathingRate",
     "CannotTell",
+    "Change",
     "CleanBeat",
     "CleanSeries",
     "Dfa",
     "HeartRateSample",
     "HeartRateTrace",
+    "HeartSeconds",
     "HrvMetrics",
     "HrvWindow",
     "Interval",
@@ -45,6 +50,9 @@ __all__ = [
     "NoVariation",
     "Nonlinear",
     "Quality",
+    "Recovery",
+    "RecoveryStage",
+    "RecoveryVerdict",
     "RrUnitWarning",
     "RunningBaseline",
     "SeriesError",
@@ -58,6 +66,7 @@ __all__ = [
     "TooShort",
     "Usual",
     "analyse",
+    "at_least",
     "bands",
     "breathing_rate",
     "burg",

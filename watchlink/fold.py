@@ -6,19 +6,15 @@ tells all of them what the room is doing, and remembers what the timeline needs:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 
-from dsp import Spike
+from dsp import Recovery
 from firmware_profiles.profiles import GENERIC_ID, load_profiles
-from watchlink.alignment import Association, associate
 from watchlink.packets import (
     AttributeRead,
     Correction,
     Discarded,
     LinkChange,
-    LinkState,
     Notification,
     Packet,
     Role,
@@ -29,62 +25,19 @@ from watchlink.pipeline import Pipeline
 from watchlink.readings import (
     BeatReading,
     Duplicate,
-    Grade,
     GradeReading,
     HeartRateReading,
     Late,
     Measured,
     Reading,
+    RecoveryReading,
     SpikeEnded,
     Undecodable,
 )
 from watchlink.session import Room, corrected
+from watchlink.timeline import HeartLine, PersonCounts, Timeline, assemble
 
 _US_PER_S: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedSpike:
-    """A person's spike with the events that may belong to it, the likeliest first."""
-
-    person: str
-    spike: Spike
-    associations: tuple[Association, ...]
-
-
-@dataclass(slots=True)
-class PersonCounts:
-    """What a person's part of the session stands on."""
-
-    profile: str
-    grade: Grade | None = None
-    notifications: int = 0
-    undecodable: int = 0
-    duplicates: int = 0
-    late: int = 0
-    losses: int = 0
-    stalls: int = 0
-    with_reserved_flags: int = 0
-    with_surplus_octets: int = 0
-    beats: int = 0
-    corrected: int = 0
-    gaps: int = 0
-    usual_bpm: float | None = None
-
-    def count_link(self, state: LinkState) -> None:
-        """Take a change of the link."""
-        self.losses += state is LinkState.LOST
-        self.stalls += state is LinkState.STALLED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
-    """What happened to whom, and when; times in seconds on the session's axis."""
-
-    duration_s: float
-    people: Mapping[str, PersonCounts]
-    events: tuple[SessionEvent, ...]
-    spikes: tuple[TimedSpike, ...]
 
 
 class SessionFold:
@@ -98,6 +51,8 @@ class SessionFold:
         self._counts: dict[str, PersonCounts] = {}
         self._events: list[SessionEvent] = []
         self._spikes: list[SpikeEnded] = []
+        self._recoveries: dict[tuple[str, float], Recovery] = {}
+        self._lines: dict[str, HeartLine] = {}
         self._corrections: list[Correction] = []
         self._room = Room()
         self._until_us = 0
@@ -132,36 +87,30 @@ class SessionFold:
 
     def timeline(self) -> Timeline:
         """What is known so far."""
-        duration_s = max(self._until_us / _US_PER_S, 1.0)
-        events = corrected(self._events, self._corrections).events
-        spikes = [
-            TimedSpike(
-                person=ended.person,
-                spike=ended.spike,
-                associations=associate(
-                    onset_s=ended.spike.onset_s, person=ended.person, events=events, duration_s=duration_s
-                ),
-            )
-            for ended in self._spikes
-        ]
-        spikes.sort(key=lambda timed: (timed.spike.onset_s, timed.person))
-        return Timeline(
-            duration_s=duration_s,
-            people={name: replace(counts) for name, counts in self._counts.items()},
-            events=events,
-            spikes=tuple(spikes),
+        return assemble(
+            duration_s=max(self._until_us / _US_PER_S, 1.0),
+            counts=self._counts,
+            lines=self._lines,
+            standing=corrected(self._events, self._corrections),
+            spikes=[
+                (ended.person, ended.spike, self._recoveries.get((ended.person, ended.spike.onset_s)))
+                for ended in self._spikes
+            ],
         )
 
     def _seat(self, seat: Seat) -> tuple[Reading, ...]:
+        another = self._person_of.get(seat.wearable) != seat.person
         self._person_of = {wearable: who for wearable, who in self._person_of.items() if who != seat.person}
         self._person_of[seat.wearable] = seat.person
         profile = self._profiles.get(seat.profile, self._profiles[GENERIC_ID])
         pipeline = self._pipelines.get(seat.person)
         if pipeline is not None:
             self._counts[seat.person].profile = seat.profile
+            self._counts[seat.person].swaps += another
             return pipeline.change_wearable(profile)
         self._pipelines[seat.person] = Pipeline(person=seat.person, profile=profile)
         self._counts[seat.person] = PersonCounts(profile=seat.profile)
+        self._lines[seat.person] = HeartLine()
         self._tell(seat.person)
         return ()
 
@@ -188,8 +137,11 @@ class SessionFold:
                     counts.gaps += reading.gap_before
                 case HeartRateReading():
                     counts.usual_bpm = reading.usual_bpm
+                    self._lines[reading.person].add(reading.at_s, reading.heart_rate_bpm)
                 case SpikeEnded():
                     self._spikes.append(reading)
+                case RecoveryReading():
+                    self._recoveries[reading.person, reading.onset_s] = reading.recovery
                 case GradeReading():
                     counts.grade = reading.grade
                 case Undecodable():

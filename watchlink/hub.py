@@ -13,10 +13,11 @@ from typing import Final, Protocol, TypeAlias
 
 from watchlink.archive import Recorder
 from watchlink.clock import Clock
-from watchlink.fold import SessionFold, Timeline
+from watchlink.fold import SessionFold
 from watchlink.packets import Packet
 from watchlink.readings import Reading
 from watchlink.sources import Source
+from watchlink.timeline import Timeline
 
 Item: TypeAlias = Packet | Reading
 

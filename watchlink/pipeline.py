@@ -15,6 +15,8 @@ from dsp import (
     HeartRateSample,
     HeartRateTrace,
     HrvWindow,
+    Recovery,
+    RecoveryStage,
     SpikeDetector,
     SpikeStart,
 )
@@ -51,6 +53,7 @@ from watchlink.readings import (
     Measured,
     Phase,
     Reading,
+    RecoveryReading,
     RrUnitReading,
     SpikeEnded,
     SpikeStarted,
@@ -86,6 +89,7 @@ class Pipeline:
         self._window = HrvWindow(step_s=_HRV_STEP_S)
         self._trace = HeartRateTrace()
         self._spikes = SpikeDetector()
+        self._recoveries = RecoveryStage()
         self._phase = Phase.UNKNOWN
         self._speaking = False
         self._absent_reason = ""
@@ -140,7 +144,9 @@ class Pipeline:
     def flush(self) -> tuple[Reading, ...]:
         """The session is over: what is still held back comes out, an open spike ends as not known."""
         readings = self._clean_all(self._artefacts.flush())
-        readings += [SpikeEnded(person=self._person, spike=spike) for spike in self._spikes.flush()]
+        spikes = self._spikes.flush()
+        readings += [SpikeEnded(person=self._person, spike=spike) for spike in spikes]
+        readings += self._recovered(self._recoveries.flush(spikes))
         return tuple(readings)
 
     def _wear(self, profile: Profile, *, after_s: float) -> None:
@@ -343,4 +349,8 @@ class Pipeline:
                     readings.append(SpikeStarted(person=self._person, start=change))
                 else:
                     readings.append(SpikeEnded(person=self._person, spike=change))
+            readings += self._recovered(self._recoveries.push(sample, changes))
         return readings
+
+    def _recovered(self, found: tuple[tuple[float, Recovery], ...]) -> list[Reading]:
+        return [RecoveryReading(person=self._person, onset_s=onset_s, recovery=one) for onset_s, one in found]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
-from dsp import LEVEL_PCT, BeatLabel, HrvMetrics, Intervals, Quality, Spike, SpikeStart, TimeDomain
+from dsp import LEVEL_PCT, BeatLabel, HrvMetrics, Interval, Intervals, Quality, Recovery, Spike, SpikeStart, TimeDomain
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
 from watchlink.unit_audit import RrUnitVerdict
@@ -139,6 +139,15 @@ class SpikeEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryReading:
+    """How the heart rate came down after the rise with this onset, or why that is not known."""
+
+    person: str
+    onset_s: float
+    recovery: Recovery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GradeReading:
     """What this person's wearable can support, as far as it is known now."""
 
@@ -194,6 +203,7 @@ Reading: TypeAlias = (
     | HrvAbsent
     | SpikeStarted
     | SpikeEnded
+    | RecoveryReading
     | GradeReading
     | Battery
     | ContactReading
@@ -212,6 +222,7 @@ _KINDS: Mapping[type[Reading], str] = {
     HrvAbsent: "hrv_absent",
     SpikeStarted: "spike_started",
     SpikeEnded: "spike",
+    RecoveryReading: "recovery",
     GradeReading: "grade",
     Battery: "battery",
     ContactReading: "contact",
@@ -234,6 +245,8 @@ def _add_fields(record: dict[str, Any], item: Reading | _Part) -> None:
             _add_fields(record, value)
         elif isinstance(value, Enum):
             record[name] = value.name.lower().replace("_", " ") if isinstance(value, int) else value.value
+        elif isinstance(value, Interval):
+            record[name] = [value.low, value.high]
         elif isinstance(value, Intervals):
             record[f"intervals_{LEVEL_PCT}_pct"] = {
                 metric: interval and [interval.low, interval.high] for metric, interval in value.by_metric()
@@ -242,6 +255,6 @@ def _add_fields(record: dict[str, Any], item: Reading | _Part) -> None:
             record[name] = value
 
 
-_Part: TypeAlias = HrvMetrics | Quality | TimeDomain | Spike | SpikeStart
-_PARTS: Final = (HrvMetrics, Quality, TimeDomain, Spike, SpikeStart)
+_Part: TypeAlias = HrvMetrics | Quality | TimeDomain | Spike | SpikeStart | Recovery
+_PARTS: Final = (HrvMetrics, Quality, TimeDomain, Spike, SpikeStart, Recovery)
 _FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in (*_KINDS, *_PARTS)}

@@ -16,12 +16,13 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from firmware_profiles import gatt
 from firmware_profiles.gatt import BodySensorLocation
 from watchlink.clock import Clock, VirtualClock
-from watchlink.fold import PersonCounts, SessionFold
+from watchlink.fold import SessionFold
 from watchlink.packets import Attribute, AttributeRead, LinkChange, LinkState, Notification, Packet
 from watchlink.readings import Measured, Reading
 from watchlink.sources.ble import BleSource, Wearer, scan
 from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.wearable import Emission, VirtualWearable
+from watchlink.timeline import PersonCounts
 
 T = TypeVar("T")
 

@@ -22,7 +22,6 @@ from watchlink.board.state import BoardFold
 from watchlink.captures import jsonl, open_capture
 from watchlink.clock import MachineClock, VirtualClock
 from watchlink.commands.output import JsonSink, PlainSink
-from watchlink.fold import Timeline
 from watchlink.hub import Item, Sink, run_session
 from watchlink.packets import LinkChange, Notification, Packet
 from watchlink.readings import Measured
@@ -30,6 +29,7 @@ from watchlink.session import Block, Plan
 from watchlink.sources.replay import ReplaySource
 from watchlink.sources.virtual.cohort import VirtualCohort
 from watchlink.sources.virtual.practice import Practice, practice
+from watchlink.timeline import Timeline
 
 _ROOT = Path(watchlink.__file__).parents[1]
 _STARTED_AT = datetime(2026, 3, 1, 18, 0, 0, 123456, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_profiles.heart_rate_service import HeartRateMeasurement, encode
-from watchlink.fold import SessionFold, Timeline
+from watchlink.fold import SessionFold
 from watchlink.packets import (
     Attribute,
     AttributeRead,
@@ -40,6 +40,7 @@ from watchlink.readings import (
 from watchlink.session import Block, Plan
 from watchlink.sources.virtual.practice import practice
 from watchlink.sources.virtual.wearable import Emission
+from watchlink.timeline import Timeline
 
 _PLAN = Plan(
     title="short",

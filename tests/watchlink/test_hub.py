@@ -15,11 +15,12 @@ import pytest
 from watchlink.archive import Archive, Recorder, SessionState
 from watchlink.clock import VirtualClock
 from watchlink.errors import CaptureError, LinkError, LinkFault
-from watchlink.fold import SessionFold, Timeline
+from watchlink.fold import SessionFold
 from watchlink.hub import Item, run_session
 from watchlink.packets import EventKind, Notification, Packet, Seat, SessionEvent
 from watchlink.readings import Measured
 from watchlink.sources.replay import ReplaySource
+from watchlink.timeline import Timeline
 
 _STARTED_AT = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
 _LOG: tuple[Packet, ...] = (

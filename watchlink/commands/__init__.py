@@ -25,6 +25,7 @@ from watchlink.commands.profiles import profiles
 from watchlink.commands.replay import replay
 from watchlink.commands.scan import scan
 from watchlink.commands.sessions import sessions
+from watchlink.commands.show import schema, show
 from watchlink.errors import WatchlinkError
 from watchlink.texts import shown
 
@@ -40,6 +41,8 @@ app.command()(ends_with_its_reader(scan))
 app.command()(ends_with_its_reader(pair))
 app.command()(ends_with_its_reader(live))
 app.command()(ends_with_its_reader(replay))
+app.command()(ends_with_its_reader(show))
+app.command()(ends_with_its_reader(schema))
 app.command()(ends_with_its_reader(analyse))
 app.add_typer(devices, name="devices")
 app.add_typer(sessions, name="sessions")

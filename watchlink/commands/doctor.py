@@ -146,7 +146,7 @@ def _write_bundle(bundle: Path, checks: list[Check], examination: Examination, *
     from watchlink.doctor.gathering import in_thread
     from watchlink.doctor.report import audit, private_here, report
     from watchlink.errors import ArchiveError
-    from watchlink.fold import Timeline
+    from watchlink.timeline import Timeline
 
     last = examination.last_session
 

@@ -12,7 +12,6 @@ from rich.live import Live
 from watchlink.board.state import BoardFold
 from watchlink.board.view import render_board
 from watchlink.clock import Stopwatch, clock_text
-from watchlink.fold import Timeline
 from watchlink.hub import Item
 from watchlink.packets import (
     Correction,
@@ -37,6 +36,7 @@ from watchlink.readings import (
     HrvReading,
     Late,
     Measured,
+    RecoveryReading,
     RrUnitReading,
     SpikeEnded,
     SpikeStarted,
@@ -46,6 +46,7 @@ from watchlink.readings import (
 from watchlink.readings import to_record as reading_record
 from watchlink.reports.timeline import association_records, spike_words, timeline_lines, timeline_report
 from watchlink.texts import shown
+from watchlink.timeline import Timeline
 from watchlink.unit_audit import RrUnitVerdict
 
 _REFRESH_S: Final = 0.25
@@ -170,6 +171,7 @@ class JsonSink:
                 | HrvAbsent()
                 | SpikeStarted()
                 | SpikeEnded()
+                | RecoveryReading()
                 | GradeReading()
                 | Battery()
                 | Worn()

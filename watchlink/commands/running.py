@@ -87,7 +87,7 @@ def _say_goodbye(recorder: Recorder, archive: Path | None) -> None:
     if recorder.unsaved:
         say(f"{recorder.unsaved} packets could not be saved: {recorder.trouble}. What was written before is whole.")
     number = recorder.session_id
-    say(f"Session {number} is in the archive. See it again with: watchlink sessions show {number}{option}")
+    say(f"Session {number} is in the archive. See it again with: watchlink show {number}{option}")
 
 
 def say(text: str) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from watchlink.commands.exits import ends_with_its_reader
-from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, archive_path, say
+from watchlink.commands.running import ArchiveOption, JsonOption, archive_path, say
 
 if TYPE_CHECKING:
     from watchlink.archive import StoredSession
 
-sessions = typer.Typer(help="List and show recorded sessions.", no_args_is_help=True)
+sessions = typer.Typer(help="List and export recorded sessions; `watchlink show` shows one.", no_args_is_help=True)
 
 _NumberArgument = Annotated[int, typer.Argument(help="The session's number, from `sessions list`.")]
 _COLUMNS: Final = ("session", "started (UTC)", "lasted", "packets", "state", "title")
@@ -35,30 +35,6 @@ def list_sessions(*, as_json: JsonOption = False, archive: ArchiveOption = None)
         _print_table(stored)
     else:
         say("The archive holds no session yet. `watchlink demo` or `watchlink live` records one.")
-
-
-@sessions.command()
-@ends_with_its_reader
-def show(number: _NumberArgument, *, plain: PlainOption = False, archive: ArchiveOption = None) -> None:
-    """Show the timeline of a session, computed anew from its log."""
-    from rich.console import Console
-
-    from watchlink.archive import Archive, SessionState
-    from watchlink.fold import SessionFold
-    from watchlink.reports.timeline import timeline_lines, timeline_report
-
-    fold = SessionFold()
-    with Archive(archive_path(archive)) as opened:
-        session = opened.session(number)
-        for packet in opened.packets(number):
-            fold.push(packet)
-    fold.flush()
-    if session.state is SessionState.INTERRUPTED:
-        say("This session was interrupted: its recorder ended without closing it. This is what was recorded.")
-    if plain:
-        sys.stdout.write("\n".join(timeline_lines(fold.timeline())) + "\n")
-    else:
-        Console().print(timeline_report(fold.timeline()))
 
 
 @sessions.command()

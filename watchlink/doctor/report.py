@@ -19,7 +19,8 @@ from watchlink.clock import clock_text
 from watchlink.doctor.checks import Check, summary
 from watchlink.doctor.facts import Adapter, Machine
 from watchlink.doctor.redaction import Private, redacted
-from watchlink.fold import SessionFold, Timeline
+from watchlink.fold import SessionFold
+from watchlink.timeline import Timeline
 
 HEAD: Final = (
     "watchlink report",

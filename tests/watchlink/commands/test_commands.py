@@ -47,7 +47,7 @@ from watchlink.errors import (
     SessionFileError,
     WatchlinkError,
 )
-from watchlink.fold import SessionFold, Timeline
+from watchlink.fold import SessionFold
 from watchlink.hub import Item, Sink, run_session
 from watchlink.packets import (
     Attribute,
@@ -76,6 +76,7 @@ from watchlink.readings import (
     Worn,
 )
 from watchlink.sources.replay import ReplaySource
+from watchlink.timeline import Timeline
 
 _ROOT = Path(watchlink.__file__).parents[1]
 _STARTED_AT = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)

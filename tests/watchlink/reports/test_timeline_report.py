@@ -12,10 +12,11 @@ from rich.console import Console
 
 from dsp import Spike, SpikeEnding
 from watchlink.alignment import Association, associate
-from watchlink.fold import PersonCounts, SessionFold, TimedSpike, Timeline
+from watchlink.fold import SessionFold
 from watchlink.packets import EventKind, Notification, SessionEvent
 from watchlink.readings import Grade
 from watchlink.reports.timeline import CAVEAT, association_records, spike_words, timeline_lines, timeline_report
+from watchlink.timeline import PersonCounts, TimedSpike, Timeline
 
 _FORBIDDEN = ("stress", "anxi", "emotion", "calm", "diagnos", "risk", "abnormal")
 

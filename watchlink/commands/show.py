@@ -1,0 +1,89 @@
+"""`watchlink show`: what happened to whose heart in a session, when, and beside what; computed anew from its log."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from watchlink.commands.running import ArchiveOption, PlainOption, archive_path, say
+
+if TYPE_CHECKING:
+    from watchlink.captures.capture import Capture
+
+
+def show(
+    session: Annotated[
+        str, typer.Argument(metavar="SESSION", help="A number from `watchlink sessions list`, or a capture file.")
+    ],
+    *,
+    person: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One person's part, instead of the room's.")
+    ] = None,
+    events: Annotated[Path | None, typer.Option(help="Events to lay beside it (CSV with at_s and label).")] = None,
+    events_offset: Annotated[
+        float, typer.Option(metavar="SECONDS", help="When the clock of those events began, on the session's clock.")
+    ] = 0.0,
+    plain: PlainOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document; `watchlink schema` describes it.")
+    ] = False,
+    archive: ArchiveOption = None,
+) -> None:
+    """Show the timeline of a session: rises, what was marked, what may belong together and how sure that is."""
+    from rich.console import Console
+
+    from watchlink.commands.reading import read_events
+    from watchlink.fold import SessionFold
+    from watchlink.reports.session_record import session_record
+    from watchlink.reports.timeline import timeline_lines, timeline_report
+    from watchlink.session import parse_person
+    from watchlink.sources.replay import laid_beside
+
+    fold = SessionFold()
+    beside = () if events is None else read_events(events, offset_s=events_offset)
+    with _log(session, archive) as capture:
+        started_at = capture.started_at
+        for packet in laid_beside(capture.packets, beside):
+            fold.push(packet)
+    fold.flush()
+    timeline = fold.timeline()
+    who = None if person is None else parse_person(person, list(timeline.people))
+    if as_json:
+        json.dump(session_record(timeline, started_at=started_at, person=who), sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+    elif plain:
+        sys.stdout.write("\n".join(timeline_lines(timeline, person=who)) + "\n")
+    else:
+        Console().print(timeline_report(timeline, person=who))
+
+
+@contextmanager
+def _log(session: str, archive: Path | None) -> Generator[Capture]:
+    """The log that is meant: a number is of the archive, all else is a file."""
+    from watchlink.archive import Archive, SessionState
+    from watchlink.captures import open_capture
+    from watchlink.captures.capture import Capture
+
+    if not session.isdecimal():
+        with open_capture(Path(session)) as capture:
+            yield capture
+        return
+    with Archive(archive_path(archive)) as opened:
+        stored = opened.session(int(session))
+        if stored.state is SessionState.INTERRUPTED:
+            say("This session was interrupted: its recorder ended without closing it. This is what was recorded.")
+        with closing(opened.packets(stored.id)) as packets:
+            yield Capture(started_at=stored.started_at, packets=packets)
+
+
+def schema() -> None:
+    """Print the JSON Schema of what `watchlink show --json` prints."""
+    from importlib import resources
+
+    sys.stdout.write(resources.files("watchlink.reports").joinpath("session.schema.json").read_text("utf-8"))
