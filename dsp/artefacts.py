@@ -538,7 +538,7 @@ class _Mender:
         if label in _DISPLACED or label is BeatLabel.EXTRA:
             if self._given_up is not None:
                 self._given_up = label
-                self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before)
+                self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before, within_s=beat.at_within_s)
                 return
             self._run.append((beat, label))
             if len(self._run) > _LONGEST_RUN_BEATS:
@@ -547,11 +547,11 @@ class _Mender:
             return
         if self._given_up is not None:  # this interval begins with a beat that is not trusted
             label, self._given_up = self._given_up, None
-            self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before)
+            self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before, within_s=beat.at_within_s)
             self._before_ms = 0.0
             return
         if label is BeatLabel.NORMAL and not self._run:
-            self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before)
+            self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before, within_s=beat.at_within_s)
             return
         labels: list[BeatLabel] = [run_label for _, run_label in self._run if run_label is not BeatLabel.EXTRA]
         if label is BeatLabel.MISSED:
@@ -563,7 +563,7 @@ class _Mender:
         total_ms = sum(run_beat.rr_ms for run_beat, _ in self._run) + beat.rr_ms
         gap_before = self._run[0][0].gap_before if self._run else beat.gap_before
         self._run.clear()
-        self._space(labels, total_ms=total_ms, end_s=beat.at_s, gap_before=gap_before, ahead_ms=ahead_ms)
+        self._space(labels, total_ms=total_ms, end=beat, gap_before=gap_before, ahead_ms=ahead_ms)
 
     def end_chain(self) -> None:
         """No beat ends the run that is left: it is put out as it was sent."""
@@ -572,30 +572,54 @@ class _Mender:
         self._before_ms = 0.0
 
     def _space(
-        self, labels: list[BeatLabel], *, total_ms: float, end_s: float, gap_before: bool, ahead_ms: Sequence[float]
+        self, labels: list[BeatLabel], *, total_ms: float, end: Beat, gap_before: bool, ahead_ms: Sequence[float]
     ) -> None:
-        """Put out one corrected beat a label, over the `total_ms` that end at `end_s`."""
+        """Put out one corrected beat a label, over the `total_ms` that end at a beat."""
+        end_s = end.at_s
         # Never before the last beat put out, whatever timing made of the times.
         begin_s = max(self._last_s, end_s - total_ms / 1000)
         done_ms = 0.0
         before_ms = 0.0 if gap_before else self._before_ms
         for index, until_ms in enumerate(_spaced_ms(total_ms, len(labels), before_ms=before_ms, ahead_ms=ahead_ms)):
             at_s = begin_s + (end_s - begin_s) * until_ms / total_ms
-            self._put(at_s, until_ms - done_ms, labels[index], corrected=True, gap_before=gap_before and index == 0)
+            self._put(
+                at_s,
+                until_ms - done_ms,
+                labels[index],
+                within_s=end.at_within_s,
+                corrected=True,
+                gap_before=gap_before and index == 0,
+            )
             done_ms = until_ms
 
     def _give_up_run(self) -> None:
         """Put a run out as it was sent: flagged by its labels, not mended."""
         for beat, label in self._run:
-            self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before)
+            self._put(beat.at_s, beat.rr_ms, label, gap_before=beat.gap_before, within_s=beat.at_within_s)
         self._run.clear()
 
     def _put(
-        self, at_s: float, nn_ms: float, label: BeatLabel, *, corrected: bool = False, gap_before: bool = False
+        self,
+        at_s: float,
+        nn_ms: float,
+        label: BeatLabel,
+        *,
+        within_s: float,
+        corrected: bool = False,
+        gap_before: bool = False,
     ) -> None:
         self._last_s = at_s
         self._before_ms = nn_ms
-        self.ready.append(CleanBeat(at_s=at_s, nn_ms=nn_ms, label=label, corrected=corrected, gap_before=gap_before))
+        self.ready.append(
+            CleanBeat(
+                at_s=at_s,
+                nn_ms=nn_ms,
+                label=label,
+                corrected=corrected,
+                gap_before=gap_before,
+                at_within_s=within_s,
+            )
+        )
 
 
 def _spaced_ms(total_ms: float, count: int, *, before_ms: float, ahead_ms: Sequence[float]) -> Iterable[float]:

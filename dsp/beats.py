@@ -33,11 +33,13 @@ class Beat:
         at_s: when the heart beat, on the session's axis.
         rr_ms: the interval since the beat before, as sent; a multiple of 1/1024 ms, above 0.
         gap_before: beats are missing between this interval and the one before it in the series.
+        at_within_s: the heart beat within so many seconds of `at_s` with 95 % probability; 0 where times are exact.
     """
 
     at_s: float
     rr_ms: float
     gap_before: bool = False
+    at_within_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class CleanBeat:
         nn_ms: the interval to use; equal to the interval as sent unless `corrected`.
         label: what the interval as sent looked like.
         corrected: the interval was changed (its own beat or the one before it was moved, inserted or removed).
-        gap_before: as in `Beat`.
+        gap_before, at_within_s: as in `Beat`; of a corrected beat, those of the beats around it.
     """
 
     at_s: float
@@ -57,6 +59,7 @@ class CleanBeat:
     label: BeatLabel = BeatLabel.NORMAL
     corrected: bool = False
     gap_before: bool = False
+    at_within_s: float = 0.0
 
     @property
     def as_sent(self) -> bool:

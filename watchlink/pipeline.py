@@ -11,6 +11,7 @@ from typing import Final
 
 from dsp import (
     ArtefactStage,
+    Beat,
     CleanBeat,
     HeartRateSample,
     HeartRateTrace,
@@ -95,11 +96,12 @@ class Pipeline:
         self._absent_reason = ""
         self._reason_before = ""
         self._readable_since_s = float("-inf")
+        self._last_beat_s: float | None = None
         self._wear(profile, after_s=float("-inf"))
 
     def change_wearable(self, profile: Profile) -> tuple[Reading, ...]:
         """The person now wears something else: the chain of beats ends, what is usual for the person stays."""
-        readings = self._clean_all(self._artefacts.flush())
+        readings = self._end_chain()
         self._wear(profile, after_s=self._timer.last_beat_s)
         self._timer.break_chain()
         return tuple(readings)
@@ -143,7 +145,7 @@ class Pipeline:
 
     def flush(self) -> tuple[Reading, ...]:
         """The session is over: what is still held back comes out, an open spike ends as not known."""
-        readings = self._clean_all(self._artefacts.flush())
+        readings = self._end_chain()
         spikes = self._spikes.flush()
         readings += [SpikeEnded(person=self._person, spike=spike) for spike in spikes]
         readings += self._recovered(self._recoveries.flush(spikes))
@@ -197,9 +199,7 @@ class Pipeline:
         readings += self._judge_grade(packet.at_us, measurement)
         if self._grade in (Grade.BEAT, Grade.PULSE):
             readings += self._audit_unit(packet.at_us, measurement.rr_ticks)
-            beats = self._timer.push(at_us=packet.at_us, rr_ticks=measurement.rr_ticks)
-            for beat in beats:
-                readings += self._clean_all(self._artefacts.push(beat))
+            readings += self._timed(self._timer.push(at_us=packet.at_us, rr_ticks=measurement.rr_ticks))
         if self._grade in (Grade.PULSE, Grade.RATE):
             readings += self._reported_rate(packet.at_us, measurement.heart_rate_bpm)
         return tuple(readings)
@@ -237,11 +237,21 @@ class Pipeline:
 
     def _break(self) -> tuple[Reading, ...]:
         """Beats will be missing from here on; those held back for their followers come out now."""
-        self._timer.break_chain()
         if self._auditor is not None:
             self._auditor.break_off()
         self._rate_gap = True
-        return tuple(self._clean_all(self._artefacts.flush()))
+        return tuple(self._end_chain())
+
+    def _end_chain(self) -> list[Reading]:
+        """No beat follows directly on those that were given: what is held back for its followers comes out."""
+        readings = self._timed(self._timer.break_chain())
+        return readings + self._clean_all(self._artefacts.flush())
+
+    def _timed(self, beats: tuple[Beat, ...]) -> list[Reading]:
+        readings: list[Reading] = []
+        for beat in beats:
+            readings += self._clean_all(self._artefacts.push(beat))
+        return readings
 
     def _judge_grade(self, at_us: int, measurement: HeartRateMeasurement) -> list[Reading]:
         """Settle the grade by what the wearable sends, within what its profile calls usable."""
@@ -288,10 +298,12 @@ class Pipeline:
                 BeatReading(
                     person=self._person,
                     at_s=beat.at_s,
+                    at_within_s=beat.at_within_s,
                     nn_ms=beat.nn_ms,
                     label=beat.label,
                     corrected=beat.corrected,
                     gap_before=beat.gap_before,
+                    gap_s=self._gap_s(beat),
                     hrv_absent_because=unreadable or None,
                 )
             )
@@ -307,6 +319,13 @@ class Pipeline:
                 )
                 readings += self._heart_rate(samples)
         return readings
+
+    def _gap_s(self, beat: CleanBeat) -> float | None:
+        """How long the hole before a beat's interval is."""
+        before_s, self._last_beat_s = self._last_beat_s, beat.at_s
+        if not beat.gap_before or before_s is None:
+            return None
+        return max(0.0, beat.at_s - beat.nn_ms / 1000 - before_s)
 
     def _hrv_absence(self, at_s: float) -> list[Reading]:
         """Say once when HRV stops being readable, and why."""

@@ -81,14 +81,21 @@ class Late:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatReading:
-    """One beat after cleaning; `hrv_absent_because` says why no HRV is read from it, None if it may be."""
+    """One beat after cleaning: within `at_within_s` of `at_s` with 95 % probability.
+
+    `gap_s` is how long the hole before its interval is; None where there is none, or no beat was before it.
+
+    `hrv_absent_because` says why no HRV is read from it, None if it may be.
+    """
 
     person: str
     at_s: float
+    at_within_s: float
     nn_ms: float
     label: BeatLabel
     corrected: bool
     gap_before: bool
+    gap_s: float | None
     hrv_absent_because: str | None
 
 

@@ -416,8 +416,9 @@ class TestQuality:
     def test_second_is_clean_just_where_no_corrected_or_flagged_interval_lies_under_it(self) -> None:
         """A long run of artefacts comes out as it was sent; the heart rate made of it is no clean one either."""
         packets = wearing(60)
-        for at, ticks in enumerate((1700, 1900, 450, 1700, 1900, 1700, 450, 1900, 1500, 500, 1500, 1900), 30):
-            packets[at] = sent(at + 1.02, 72, (ticks,))
+        wild = ((450, 500), (1150,), (380, 700), (1200,), (420, 400), (1250,), (400, 650), (900,), (430, 500), (1100,))
+        for at, ticks in enumerate(wild, 30):
+            packets[at] = sent(at + 1.02, 72, ticks)
         readings = read(_STRAP, packets)
         beats = only(BeatReading, readings)
         assert sum(beat.label is not BeatLabel.NORMAL and not beat.corrected for beat in beats) >= 5
