@@ -75,6 +75,9 @@ class Role(StrEnum):
     OBSERVER = "observer"
 
 
+_ROLES: Final = frozenset(Role)
+
+
 class Meaning(StrEnum):
     """What a marked moment says about a heart rate rise beside it."""
 
@@ -150,6 +153,15 @@ class SessionEvent:
     note: str = ""
     ago_us: int = 0
     meaning: Meaning = Meaning.PRACTICE
+
+    def __post_init__(self) -> None:
+        """A role is one of `Role`.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if self.kind is EventKind.ROLE and self.label not in _ROLES:
+            raise ValueError(f"label {self.label!r} is none of {', '.join(Role)}")
 
     @property
     def happened_us(self) -> int:
@@ -298,7 +310,7 @@ def _event(record: Record, at_us: int) -> SessionEvent:
     return SessionEvent(
         at_us=at_us,
         kind=kind,
-        label=str(_choice(record, "label", Role)) if kind is EventKind.ROLE else _text(record, "label"),
+        label=_text(record, "label"),
         person=None if record.get("person") is None else _text(record, "person"),
         note=_text(record, "note"),
         ago_us=_microseconds(record, "ago_us") if "ago_us" in record else 0,

@@ -91,11 +91,14 @@ def meaning_of(label: str, vocabulary: Vocabulary) -> Meaning:
 def leading_label(words: Sequence[str], vocabulary: Vocabulary) -> tuple[str, Sequence[str]]:
     """The label that typed words begin with, and the words left.
 
-    A label may be typed with spaces ("stood up 2"); a first word that the plan does not know is a label of its own.
+    A label may be typed with spaces ("stood up 2"), and by its title ("take your time 2"); a first word that the plan
+    does not know is a label of its own.
     """
+    titles = {_dashed(word.title.split()): word.label for word in vocabulary.values()}
     for count in range(len(words), 0, -1):
-        label = "-".join(words[:count]).casefold()
-        if label in vocabulary:
+        typed = _dashed(words[:count])
+        label = typed if typed in vocabulary else titles.get(typed)
+        if label is not None:
             return label, words[count:]
     return words[0], words[1:]
 
@@ -103,6 +106,10 @@ def leading_label(words: Sequence[str], vocabulary: Vocabulary) -> tuple[str, Se
 def nearest_label(label: str, vocabulary: Vocabulary) -> str | None:
     """The plan's word that somebody may have meant."""
     return next(iter(get_close_matches(label.casefold(), vocabulary, n=1, cutoff=0.7)), None)
+
+
+def _dashed(words: Sequence[str]) -> str:
+    return "-".join(words).casefold().replace('"', "")
 
 
 def _word(table: Any, *, where: str) -> Word:

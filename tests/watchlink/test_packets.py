@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from watchlink.packets import (
     Attribute,
     AttributeRead,
+    Correction,
     Discarded,
     DiscardReason,
     EventKind,
     LinkChange,
     LinkState,
+    Meaning,
     Notification,
     Packet,
     Record,
+    Role,
     Seat,
     SessionEvent,
     from_json,
@@ -30,6 +33,22 @@ from watchlink.packets import (
 )
 
 _TIMES = st.integers(-(2**62), 2**62)
+
+
+def _events_at(at_us: int) -> st.SearchStrategy[SessionEvent]:
+    rest = {
+        "at_us": st.just(at_us),
+        "person": st.none() | st.text(),
+        "note": st.text(),
+        "ago_us": _TIMES,
+        "meaning": st.sampled_from(Meaning),
+    }
+    plain = st.sampled_from([EventKind.BLOCK, EventKind.MARK])
+    return st.builds(SessionEvent, kind=plain, label=st.text(), **rest) | st.builds(
+        SessionEvent, kind=st.just(EventKind.ROLE), label=st.sampled_from(Role).map(str), **rest
+    )
+
+
 _STRATEGIES: dict[type[Packet], st.SearchStrategy[Packet]] = {
     Seat: st.builds(Seat, at_us=_TIMES, person=st.text(), wearable=st.text(), profile=st.text()),
     Notification: st.builds(Notification, at_us=_TIMES, wearable=st.text(), payload=st.binary(max_size=64)),
@@ -50,14 +69,11 @@ _STRATEGIES: dict[type[Packet], st.SearchStrategy[Packet]] = {
     LinkChange: st.builds(
         LinkChange, at_us=_TIMES, wearable=st.text(), state=st.sampled_from(LinkState), reason=st.text()
     ),
-    SessionEvent: st.builds(
-        SessionEvent,
-        at_us=_TIMES,
-        kind=st.sampled_from(EventKind),
-        label=st.text(),
-        person=st.none() | st.text(),
-        note=st.text(),
-    ),
+    SessionEvent: _TIMES.flatmap(_events_at),
+    Correction: st.builds(
+        lambda at_us, now: Correction(at_us=at_us, of_us=now.at_us, now=now), _TIMES, _TIMES.flatmap(_events_at)
+    )
+    | st.builds(Correction, at_us=_TIMES, of_us=_TIMES),
 }
 _EXAMPLES: list[Packet] = [
     Seat(at_us=0, person="p1", wearable="w1", profile="polar-h10"),
@@ -66,6 +82,14 @@ _EXAMPLES: list[Packet] = [
     LinkChange(at_us=3, wearable="w1", state=LinkState.LOST, reason="timeout"),
     SessionEvent(at_us=4, kind=EventKind.MARK, label="paraphrased", person=None, note=""),
     Discarded(at_us=5, wearable="w1", payload=bytes.fromhex("164d1603"), reason=DiscardReason.LATE),
+    Correction(at_us=6, of_us=4),
+    Correction(
+        at_us=7,
+        of_us=4,
+        now=SessionEvent(
+            at_us=4, kind=EventKind.ROLE, label="listener", person="p1", ago_us=2, meaning=Meaning.PRACTICE
+        ),
+    ),
 ]
 
 
@@ -86,7 +110,8 @@ def test_record_and_json_of_a_packet_give_the_packet_back(kind: type[Packet], da
 def test_record_begins_with_time_and_type_and_holds_every_field(packet: Packet) -> None:
     record = to_record(packet)
     assert list(record)[:2] == ["at_us", "type"]
-    assert set(record) == {"type"} | {field.name for field in fields(packet)}
+    if not isinstance(packet, Correction):
+        assert set(record) == {"type"} | {field.name for field in fields(packet)}
     assert record["type"] == kind_of(packet)
 
 
@@ -97,9 +122,20 @@ def test_records_are_written_as_they_were_always_written() -> None:
         '{"at_us": 1, "type": "notification", "wearable": "w1", "payload": "164d1603"}',
         '{"at_us": 2, "type": "attribute", "wearable": "w1", "attribute": "battery_level", "payload": "2a"}',
         '{"at_us": 3, "type": "link", "wearable": "w1", "state": "lost", "reason": "timeout"}',
-        '{"at_us": 4, "type": "event", "kind": "mark", "label": "paraphrased", "person": null, "note": ""}',
+        '{"at_us": 4, "type": "event", "kind": "mark", "label": "paraphrased", "person": null, "note": "",'
+        ' "ago_us": 0, "meaning": "practice"}',
         '{"at_us": 5, "type": "discarded", "wearable": "w1", "payload": "164d1603", "reason": "late"}',
+        '{"at_us": 6, "type": "correction", "of_us": 4, "kind": null}',
+        '{"at_us": 7, "type": "correction", "of_us": 4, "kind": "role", "label": "listener", "person": "p1", '
+        '"note": "", "ago_us": 2, "meaning": "practice"}',
     ]
+
+
+def test_events_of_before_there_were_roles_and_late_marks_are_read() -> None:
+    speaker = '{"at_us": 4, "type": "event", "kind": "speaker", "label": "speaker", "person": "p1", "note": ""}'
+    mark = '{"at_us": 5, "type": "event", "kind": "mark", "label": "x", "person": null, "note": "why"}'
+    assert from_json(speaker) == SessionEvent(at_us=4, kind=EventKind.ROLE, label="speaker", person="p1")
+    assert from_json(mark) == SessionEvent(at_us=5, kind=EventKind.MARK, label="x", note="why")
 
 
 def test_packet_cannot_be_changed() -> None:
@@ -107,7 +143,15 @@ def test_packet_cannot_be_changed() -> None:
         _EXAMPLES[0].at_us = 5  # type: ignore[misc]
 
 
-_OPTIONAL = {("event", "person")}
+_OPTIONAL = {
+    ("event", "person"),
+    ("event", "ago_us"),
+    ("event", "meaning"),
+    ("correction", "person"),
+    ("correction", "kind"),
+    ("correction", "ago_us"),
+    ("correction", "meaning"),
+}
 _REQUIRED = [
     pytest.param(to_record(packet), key, id=f"{kind_of(packet)} without {key}")
     for packet in _EXAMPLES
@@ -124,7 +168,7 @@ def test_missing_field_is_named(record: Record, key: str) -> None:
 
 @pytest.mark.parametrize(("record", "key"), _REQUIRED)
 def test_field_of_the_wrong_type_is_named(record: Record, key: str) -> None:
-    wrong: str | int = "soon" if key == "at_us" else 3
+    wrong: str | int = "soon" if key.endswith("_us") else 3
     with pytest.raises(ValueError, match=rf"\b{key}\b"):
         from_record({**record, key: wrong})
 

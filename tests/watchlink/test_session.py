@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchlink.errors import SessionFileError
-from watchlink.packets import EventKind, SessionEvent
+from watchlink.packets import Correction, EventKind, Meaning, Role, SessionEvent
 from watchlink.readings import Phase
-from watchlink.session import BLOCK_PHASES, Block, Plan, default_plan, parse_events, parse_mark, parse_plan
+from watchlink.session import (
+    BLOCK_PHASES,
+    Block,
+    Plan,
+    Room,
+    corrected,
+    default_plan,
+    explains,
+    parse_events,
+    parse_mark,
+    parse_plan,
+)
+from watchlink.vocabulary import default_vocabulary
 
 _PEOPLE = ("Heron", "Otter", "Wren")
 
@@ -179,7 +193,7 @@ def test_a_file_without_events_holds_none(lines: list[str]) -> None:
         (["at_s,label", "1,a", "2, "], r"line 3: no label"),
         (["at_s;label", "1;a"], r"line 2: no label\. Expected the columns"),
         (["time,label", "1,a"], r"line 2: at_s must be seconds .*; it is ''\."),
-        (["at_s,label,kind", "1,a,feeling"], r"line 2: kind must be one of block, speaker, mark\."),
+        (["at_s,label,kind", "1,a,feeling"], r"line 2: kind must be one of block, role, mark\."),
         (["at_s,label", '1,"a'], r"e\.csv is not a CSV file of events: unexpected end of data"),
         (["at_s,label", "1,a", '2,"b"c'], r"e\.csv is not a CSV file of events"),
         (["at_s,label", "1,a", "", "", "x,b"], r"e\.csv, line 5: at_s"),
@@ -203,6 +217,10 @@ def test_the_events_of_a_published_recording_are_read(shared_data: Path) -> None
 # --- marks typed as words --------------------------------------------------------------------------------------------
 
 
+def _mark(line: str, *, at_us: int = 0, people: Sequence[str] = ("Heron", "Otter", "Wren")) -> tuple[SessionEvent, ...]:
+    return parse_mark(line, at_us=at_us, people=people, vocabulary=default_vocabulary())
+
+
 @pytest.mark.parametrize(
     ("line", "kind", "label", "person", "note"),
     [
@@ -221,14 +239,12 @@ def test_the_events_of_a_published_recording_are_read(shared_data: Path) -> None
 def test_words_become_an_event_at_the_time_they_were_typed(
     line: str, kind: EventKind, label: str, person: str | None, note: str
 ) -> None:
-    assert parse_mark(line, at_us=123, people=_PEOPLE) == SessionEvent(
-        at_us=123, kind=kind, label=label, person=person, note=note
-    )
+    assert _mark(line, at_us=123) == (SessionEvent(at_us=123, kind=kind, label=label, person=person, note=note),)
 
 
 @pytest.mark.parametrize("line", ["", "\n", "  \t \n"])
 def test_an_empty_line_is_no_mark(line: str) -> None:
-    assert parse_mark(line, at_us=0, people=_PEOPLE) is None
+    assert _mark(line) == ()
 
 
 @pytest.mark.parametrize(
@@ -248,22 +264,156 @@ def test_an_empty_line_is_no_mark(line: str) -> None:
 )
 def test_who_or_what_is_not_known_is_answered_with_what_is(line: str, complaint: str) -> None:
     with pytest.raises(SessionFileError) as caught:
-        parse_mark(line, at_us=0, people=_PEOPLE)
+        _mark(line)
     assert str(caught.value) == complaint
 
 
 def test_a_person_is_found_by_name_even_if_the_name_is_of_two_words() -> None:
     """`watchlink live` itself calls people "Person 1" where nobody was named."""
-    event = parse_mark("escalation Person 2", at_us=0, people=("Person 1", "Person 2"))
-    assert event == SessionEvent(at_us=0, kind=EventKind.MARK, label="escalation", person="Person 2")
+    events = _mark("escalation Person 2", people=("Person 1", "Person 2"))
+    assert events == (SessionEvent(at_us=0, kind=EventKind.MARK, label="escalation", person="Person 2"),)
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=8))
 def test_whatever_is_typed_is_an_event_nothing_or_a_sentence(line: str, people: list[str]) -> None:
     try:
-        event = parse_mark(line, at_us=7, people=people)
+        events = _mark(line, at_us=7, people=people)
     except SessionFileError as error:
         assert str(error).endswith(".")  # noqa: PT017 - which of the three it is depends on the line
     else:
-        assert (event is None) == (not line.split())
-        assert event is None or event.person is None or event.person in people
+        assert all(event.person is None or event.person in people for event in events)
+        assert all(event.at_us == 7 for event in events)
+        assert events or not line.split() or "ago" in line
+
+
+@pytest.mark.parametrize(
+    ("line", "label", "person", "note", "ago_s"),
+    [
+        ("stood up 2 15s ago", "stood-up", "Otter", "", 15),
+        ("escalation 1 15 s ago", "escalation", "Heron", "", 15),
+        ("escalation 1 1.5 min ago", "escalation", "Heron", "", 90),
+        ("escalation 15s AGO", "escalation", None, "", 15),
+        ("take your time Heron he was ready", "your-time", "Heron", "he was ready", 0),
+        ("Stood-Up 2", "stood-up", "Otter", "", 0),
+        ("escalation 1 long ago", "escalation", "Heron", "long ago", 0),
+        ("escalation 1 -5s ago", "escalation", "Heron", "-5s ago", 0),
+    ],
+)
+def test_a_mark_may_be_late_and_its_label_typed_with_spaces(
+    line: str, label: str, person: str | None, note: str, ago_s: float
+) -> None:
+    (event,) = _mark(line, at_us=200_000_000)
+    assert (event.label, event.person, event.note) == (label, person, note)
+    assert event.at_us == 200_000_000
+    assert event.happened_us == round((200 - ago_s) * 1e6)
+
+
+def test_what_is_marked_carries_its_meaning() -> None:
+    meanings = {line: _mark(line)[0].meaning for line in ("stood up 1", "technical trouble", "paraphrase 1", "lunch")}
+    assert list(meanings.values()) == [Meaning.BODY, Meaning.TROUBLE, Meaning.PRACTICE, Meaning.PRACTICE]
+
+
+def test_listeners_and_observers_have_a_name() -> None:
+    assert [event.label for event in _mark("listener 2")] == ["listener"]
+    with pytest.raises(SessionFileError, match="Who is observer"):
+        _mark("observer")
+
+
+# --- the room --------------------------------------------------------------------------------------------------------
+
+
+def _role(at_s: float, role: Role, person: str | None) -> SessionEvent:
+    return SessionEvent(at_us=round(at_s * 1e6), kind=EventKind.ROLE, label=str(role), person=person)
+
+
+def _roles_after(*events: SessionEvent) -> list[Role | None]:
+    room = Room()
+    for event in events:
+        room.enter(event)
+    return [room.role(person) for person in _PEOPLE]
+
+
+def test_a_new_speaker_has_the_turn_alone_and_those_named_together_share_it() -> None:
+    speaker, listener = Role.SPEAKER, Role.LISTENER
+    assert _roles_after(_role(1, speaker, "Heron"), _role(2, speaker, "Otter")) == [None, speaker, None]
+    assert _roles_after(_role(1, speaker, "Heron"), _role(1, speaker, "Otter")) == [speaker, speaker, None]
+    assert _roles_after(_role(1, speaker, "Heron"), _role(2, listener, "Otter")) == [speaker, listener, None]
+    assert _roles_after(_role(1, speaker, "Heron"), _role(2, speaker, None)) == [None, None, None]
+
+
+def test_a_block_begins_without_roles_and_says_what_may_be_read() -> None:
+    room = Room()
+    assert room.phase is Phase.UNKNOWN
+    room.enter(_role(1, Role.SPEAKER, "Heron"))
+    assert room.enter(SessionEvent(at_us=2, kind=EventKind.BLOCK, label="break"))
+    assert room.role("Heron") is None
+    assert room.phase is Phase.MOVEMENT
+    assert not room.enter(SessionEvent(at_us=3, kind=EventKind.MARK, label="break"))
+
+
+# --- what stands after corrections -----------------------------------------------------------------------------------
+
+
+_EVENTS = st.builds(
+    SessionEvent,
+    at_us=st.integers(-5, 30),
+    kind=st.just(EventKind.MARK),
+    label=st.sampled_from("abc"),
+    ago_us=st.integers(-3, 20),
+)
+_OF = st.integers(-5, 30)
+_CORRECTIONS = st.builds(
+    lambda at_us, of_us, now: Correction(at_us=at_us, of_us=of_us, now=now and replace(now, at_us=of_us)),
+    at_us=st.integers(0, 99),
+    of_us=_OF,
+    now=st.none() | _EVENTS,
+)
+
+
+@given(st.lists(_EVENTS), st.lists(_CORRECTIONS))
+def test_corrections_touch_just_what_they_name(entered: list[SessionEvent], corrections: list[Correction]) -> None:
+    standing = corrected(entered, corrections)
+    named = {correction.of_us for correction in corrections}
+    untouched = [event for event in entered if event.at_us not in named]
+    assert [event for event in standing.events if event.at_us not in named] == sorted(
+        untouched, key=lambda event: event.happened_us
+    )
+    assert [e.happened_us for e in standing.events] == sorted(e.happened_us for e in standing.events)
+    last = {correction.of_us: correction.now for correction in corrections}
+    known_us = {event.at_us for event in entered}
+    assert sorted(e.at_us for e in standing.events if e.at_us in named) == sorted(
+        of_us for of_us, now in last.items() if now is not None and of_us in known_us
+    )
+    assert standing.unmatched == len(named - known_us)
+    assert standing.corrected == len(entered) - len(untouched)
+
+
+def test_what_stands_instead_keeps_the_instant_of_the_entry() -> None:
+    with pytest.raises(ValueError, match="instant"):
+        Correction(at_us=9, of_us=1, now=SessionEvent(at_us=2, kind=EventKind.MARK, label="a"))
+
+
+def test_movement_and_trouble_explain_a_rise() -> None:
+    mark = SessionEvent(at_us=0, kind=EventKind.MARK, label="x")
+    assert not explains(mark)
+    assert explains(replace(mark, meaning=Meaning.BODY))
+    assert explains(replace(mark, meaning=Meaning.TROUBLE))
+    assert explains(SessionEvent(at_us=0, kind=EventKind.BLOCK, label="break"))
+    assert not explains(SessionEvent(at_us=0, kind=EventKind.BLOCK, label="role-play"))
+
+
+# --- events of another clock -----------------------------------------------------------------------------------------
+
+
+def test_events_of_another_clock_are_shifted() -> None:
+    lines = ["at_s,label,kind", "10,interruption,", "5,listener,role"]
+    events = parse_events(lines, file="e.csv", offset_s=-12.5)
+    assert [(event.happened_us, event.kind) for event in events] == [
+        (-7_500_000, EventKind.ROLE),
+        (-2_500_000, EventKind.MARK),
+    ]
+
+
+def test_a_role_that_there_is_not_is_refused() -> None:
+    with pytest.raises(SessionFileError, match="no role 'boss'"):
+        parse_events(["at_s,label,kind", "1,boss,role"], file="e.csv")

@@ -601,10 +601,12 @@ def test_readings_that_no_screen_shows_are_taken_without_a_word() -> None:
     beat = BeatReading(
         person="Heron",
         at_s=1,
+        at_within_s=0.02,
         nn_ms=800,
         label=BeatLabel.NORMAL,
         corrected=False,
         gap_before=False,
+        gap_s=None,
         hrv_absent_because=None,
     )
     board.accept(beat)

@@ -815,10 +815,12 @@ _EVERY_KIND: tuple[Item, ...] = (
         BeatReading(
             person="Heron",
             at_s=1.0,
+            at_within_s=0.02,
             nn_ms=800.0,
             label=label,
             corrected=True,
             gap_before=True,
+            gap_s=None,
             hrv_absent_because="movement",
         )
         for label in BeatLabel

@@ -31,6 +31,7 @@ from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.cohort import VirtualCohort
 from watchlink.sources.virtual.practice import practice
 from watchlink.sources.virtual.wearable import Emission, VirtualWearable
+from watchlink.vocabulary import default_vocabulary
 
 T = TypeVar("T")
 
@@ -154,8 +155,8 @@ class TestReplayUnpaced(SourceContract):
 
 class TestTypedMarks(SourceContract):
     async def make(self, clock: VirtualClock) -> Source:
-        lines = io.StringIO("escalation\n" * 10)
-        return TypedMarks(lines, clock=clock, people=["Heron"], complain=pytest.fail)
+        lines = io.StringIO("escalation 1\n" * 10)
+        return TypedMarks(lines, clock=clock, people=["Heron"], vocabulary=default_vocabulary(), complain=pytest.fail)
 
 
 class TestMerged(SourceContract):

@@ -36,15 +36,7 @@ from watchlink.sources.virtual.sensor import Truth, emissions
 from watchlink.sources.virtual.wearable import Emission
 
 _STARTED_AT = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
-_EVEN = Temperament(
-    resting_bpm=60,
-    breathing_pct=0,
-    mayer_pct=0,
-    breaths_per_min=15,
-    drift_bpm=0,
-    ectopic_share=0,
-    activity_bpm={Activity.SILENT: 0.0, Activity.LISTEN: 1.5, Activity.TALK: 4.0, Activity.MOVE: 16.0},
-)
+_EVEN = Temperament(resting_bpm=60, breathing_pct=0, mayer_pct=0, breaths_per_min=15, drift_bpm=0, ectopic_share=0)
 _SHORT = Plan(
     title="",
     blocks=(
@@ -345,7 +337,7 @@ def test_in_role_plays_people_take_turns_and_marks_are_on_who_speaks(two_hours: 
         if event.kind is EventKind.ROLE:
             assert block.label == "role-play"
             turns += event.label == Role.SPEAKER
-        elif event.label == "feedback-received":
+        elif event.label == "got-feedback":
             assert block.label == "feedback"
         elif event.kind is EventKind.MARK and event.meaning is Meaning.PRACTICE and not event.ago_us:
             assert event.person is not None
@@ -363,7 +355,7 @@ def test_everybody_has_turns_to_speak_and_to_listen(two_hours: Practice) -> None
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_each_response_follows_a_mark_and_stands_apart_from_the_next_and_from_movement(seed: int) -> None:
     session = practice(plan=default_plan(), people=8, seed=seed)
-    causes = ("escalation", "interruption", "feedback-received")
+    causes = ("escalation", "interruption", "got-feedback")
     for person in session.people:
         onsets_s = [response.onset_s for response in person.truth.responses]
         for onset_s in onsets_s:  # the guess of how long ago a late mark was is right to 2 s

@@ -35,6 +35,15 @@ class Activity(StrEnum):
     MOVE = "move"
 
 
+USUAL_ACTIVITY_BPM: Final[Mapping[Activity, float]] = {
+    Activity.SILENT: 0.0,
+    Activity.LISTEN: 1.5,
+    Activity.TALK: 4.0,
+    Activity.MOVE: 16.0,
+}
+"""By how much each activity raises the rate."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
     """From `start_s` on the person does this."""
@@ -83,7 +92,7 @@ class Temperament:
         breaths_per_min: at rest.
         drift_bpm: standard deviation of the slow drift over minutes.
         ectopic_share: of beats, 0..1.
-        activity_bpm: by how much each activity raises the rate.
+        activity_bpm: by how much each activity raises this person's rate.
     """
 
     resting_bpm: float
@@ -92,7 +101,7 @@ class Temperament:
     breaths_per_min: float
     drift_bpm: float
     ectopic_share: float
-    activity_bpm: Mapping[Activity, float]
+    activity_bpm: Mapping[Activity, float] = field(default_factory=lambda: USUAL_ACTIVITY_BPM)
 
     @classmethod
     def drawn_from(cls, chance: random.Random) -> Temperament:
@@ -104,12 +113,6 @@ class Temperament:
             breaths_per_min=chance.uniform(12, 16),
             drift_bpm=chance.uniform(0.6, 1.6),
             ectopic_share=chance.choice([0.0, 0.0, 0.0, 0.001, 0.004]),
-            activity_bpm={
-                Activity.SILENT: 0.0,
-                Activity.LISTEN: chance.uniform(0.5, 3.0),
-                Activity.TALK: chance.uniform(3.0, 9.0),
-                Activity.MOVE: chance.uniform(12.0, 24.0),
-            },
         )
 
 

@@ -34,7 +34,7 @@ _WEARABLES: Final = (
 )
 _TURN_S: Final = 225.0
 # How likely a heart answers to what is marked on its owner; the rest of what can be marked leaves it as it is.
-_ANSWERS: Final = {"escalation": 0.85, "interruption": 0.5, "feedback-received": 0.3}
+_ANSWERS: Final = {"escalation": 0.85, "interruption": 0.5, "got-feedback": 0.3}
 _TALK_MARKS: Final = (
     "escalation",
     "escalation",
@@ -42,7 +42,7 @@ _TALK_MARKS: Final = (
     "paraphrase",
     "open-question",
     "silence-held",
-    "take-your-time",
+    "your-time",
 )
 # Some escalations reach the whole room: then each of the others answers with this chance.
 _ROOM_WIDE: Final = 0.15
@@ -151,7 +151,7 @@ def _feedback(chance: random.Random, aliases: Sequence[str], *, since_s: float, 
     marks: list[SessionEvent] = []
     at_s = since_s + chance.uniform(0, 60)
     while at_s < until_s:
-        marks.append(_event(at_s, EventKind.MARK, "feedback-received", chance.choice(aliases)))
+        marks.append(_event(at_s, EventKind.MARK, "got-feedback", chance.choice(aliases)))
         at_s += chance.uniform(60, 180)
     return marks
 
@@ -236,7 +236,9 @@ def _person(
     truth = Truth(responses=tuple(responses), movements=tuple(movements))
     heart = Heart(
         chance=random.Random(f"{seed} {alias} heart"),
-        temperament=Temperament.drawn_from(chance),
+        temperament=replace(
+            Temperament.drawn_from(chance), activity_bpm=_activity_bpm(random.Random(f"{seed} {alias} manner"))
+        ),
         stretches=_with_movements(stretches, movements),
         responses=responses,
     )
@@ -253,6 +255,16 @@ def _person(
         counts_energy=profile.virtual.reports_contact,  # as its sensor does
     )
     return VirtualPerson(person=alias, profile=profile, wearable=wearable, truth=truth)
+
+
+def _activity_bpm(chance: random.Random) -> dict[Activity, float]:
+    """What being active does to this person: talking raises some hearts twice as much as others."""
+    return {
+        Activity.SILENT: 0.0,
+        Activity.LISTEN: chance.uniform(0.5, 3.0),
+        Activity.TALK: chance.uniform(3.0, 9.0),
+        Activity.MOVE: chance.uniform(12.0, 24.0),
+    }
 
 
 def _with_movements(stretches: Sequence[Stretch], movements: Sequence[Movement]) -> list[Stretch]:
