@@ -31,6 +31,8 @@ _LEAST_COVERAGE: Final = 2 / 3
 _LEAST_STRETCHES: Final = 8
 # Fewer like events than this give no interval.
 _LEAST_EVENTS: Final = 3
+# A week: what lies further from the start is a fault of a clock.
+_LONGEST_S: Final = 7 * 86_400.0
 _QUANTILE: Final = 0.5 + LEVEL_PCT / 200
 
 
@@ -79,10 +81,11 @@ class HeartSeconds:
             until_s: how long the session was, 0 or more.
             without: stretches (since, until) to leave out, for instance movement.
         """
-        seconds = np.full(min(ceil(until_s) + 1, 7 * 86_400), np.nan)
-        second = np.floor(np.asarray(at_s, dtype=np.float64)).astype(np.int64)
-        inside = (second >= 0) & (second < len(seconds))
-        seconds[second[inside]] = np.asarray(heart_rate_bpm, dtype=np.float64)[inside]
+        times_s = np.asarray(at_s, dtype=np.float64)
+        inside = (times_s >= 0) & (times_s <= min(until_s, _LONGEST_S))
+        second = np.floor(times_s[inside]).astype(np.int64)
+        seconds = np.full(int(second.max()) + 1 if len(second) else 0, np.nan)
+        seconds[second] = np.asarray(heart_rate_bpm, dtype=np.float64)[inside]
         for since_s, until in without:
             seconds[max(0, floor(since_s)) : max(0, ceil(until))] = np.nan
         return cls(seconds)
@@ -98,9 +101,12 @@ class HeartSeconds:
         return 0 <= second < len(self._bpm) and bool(self._known[second])
 
     def share_near(self, times_s: Iterable[float], *, before_s: float, after_s: float) -> float:
-        """The share of known seconds that lie from `before_s` before to `after_s` after any of the times; 0..1."""
+        """The share of known seconds that lie from `before_s` before to `after_s` after any of the times; 0..1.
+
+        1 where no second is known: then nothing speaks against it.
+        """
         if not self.known_s:
-            return 0.0
+            return 1.0
         near = np.zeros(len(self._bpm), dtype=np.bool_)
         for at_s in times_s:
             near[max(0, ceil(at_s - before_s)) : max(0, floor(at_s + after_s) + 1)] = True
