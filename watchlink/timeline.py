@@ -231,19 +231,29 @@ def _remarks(standing: Standing, counts: Mapping[str, PersonCounts], duration_s:
     before = sum(event.happened_us < 0 for event in events)
     after = sum(event.happened_us > duration_s * _US_PER_S for event in events)
     if before:
-        yield f"{before} events happened before the session began; no heart rate is beside them"
+        yield f"{_events(before)} happened before the session began; no heart rate is beside {_them(before)}"
     if after:
-        yield f"{after} events happened after the last report; no heart rate is beside them"
+        yield f"{_events(after)} happened after the last report; no heart rate is beside {_them(after)}"
     for name in sorted({event.person for event in events if event.person is not None} - counts.keys()):
         yield f"events name {name}, who wears nothing in this session"
     if standing.corrected:
-        yield f"{standing.corrected} events were corrected or taken back; the log keeps what was entered"
+        were = "was" if standing.corrected == 1 else "were"
+        yield f"{_events(standing.corrected)} {were} corrected or taken back; the log keeps what was entered"
     if standing.unmatched:
-        yield f"{standing.unmatched} corrections are of something that was never entered"
+        what = "1 correction is" if standing.unmatched == 1 else f"{standing.unmatched} corrections are"
+        yield f"{what} of something that was never entered"
     if not any(event.kind is EventKind.BLOCK and event.label == "baseline" for event in events):
         yield "there is no silent baseline; what is usual is learned while the session goes on"
     for name, counted in counts.items():
         if counted.swaps:
-            yield f"{name} changed the wearable {counted.swaps} times"
+            yield f"{name} changed the wearable {'once' if counted.swaps == 1 else f'{counted.swaps} times'}"
         if not counted.notifications:
             yield f"{name}: nothing was received"
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count} events"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"

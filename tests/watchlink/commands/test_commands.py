@@ -26,7 +26,18 @@ import pytest
 from rich.console import Console
 
 import watchlink
-from dsp import BeatLabel, CleanBeat, CleanSeries, Spike, SpikeEnding, SpikeStart, hrv
+from dsp import (
+    BeatLabel,
+    CleanBeat,
+    CleanSeries,
+    Interval,
+    Recovery,
+    RecoveryVerdict,
+    Spike,
+    SpikeEnding,
+    SpikeStart,
+    hrv,
+)
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
 from firmware_profiles.profiles import GENERIC_ID, load_profiles
@@ -52,11 +63,13 @@ from watchlink.hub import Item, Sink, run_session
 from watchlink.packets import (
     Attribute,
     AttributeRead,
+    Correction,
     EventKind,
     LinkChange,
     LinkState,
     Notification,
     Packet,
+    Role,
     Seat,
     SessionEvent,
 )
@@ -70,6 +83,7 @@ from watchlink.readings import (
     HrvAbsent,
     HrvReading,
     Measured,
+    RecoveryReading,
     SpikeEnded,
     SpikeStarted,
     Undecodable,
@@ -96,7 +110,7 @@ _VERBS: tuple[tuple[str, ...], ...] = (
     ("replay",),
     ("sessions",),
     ("sessions", "list"),
-    ("sessions", "show"),
+    ("show",),
     ("sessions", "export"),
 )
 # Nobody answers there, whatever this machine has.
@@ -281,8 +295,7 @@ def test_the_version_is_said(run: Run) -> None:
         ("live", "--seat", "=Polar H10"),
         ("live", "--seat", "Heron="),
         ("scan", "--seconds", "0"),
-        ("sessions", "show"),
-        ("sessions", "show", "first"),
+        ("show",),
     ],
     ids=" ".join,
 )
@@ -356,7 +369,7 @@ def _folder(folder: Path) -> tuple[object, ...]:
 
 
 def _no_session(folder: Path) -> tuple[object, ...]:
-    return ("sessions", "show", 7, "--archive", folder / "new.sqlite3")
+    return ("show", 7, "--archive", folder / "new.sqlite3")
 
 
 def _no_session_to_replay(folder: Path) -> tuple[object, ...]:
@@ -541,10 +554,10 @@ def test_a_session_is_shown_as_a_timeline_computed_anew(run: Run, archive: Path)
         fold.push(packet)
     fold.flush()
     beats = fold.timeline().people["Heron"].beats
-    plain = run("sessions", "show", 1, "--plain", "--archive", archive)
+    plain = run("show", 1, "--plain", "--archive", archive)
     assert plain.out.splitlines()[0] == "0:02:10 of session, 0 heart rate rises"
     assert f"120 reports, {beats} beats" in plain.out
-    shown = run("sessions", "show", 1, "--archive", archive)
+    shown = run("show", 1, "--archive", archive)
     assert "Silent baseline" in shown.out
     assert (plain.code, plain.err, shown.code, shown.err) == (0, "", 0, "")
 
@@ -557,7 +570,7 @@ def test_an_interrupted_session_is_shown_and_said_to_be_one(run: Run, archive: P
         recorder._commit(ended_at=None)
         old = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
         opened._database.execute("UPDATE session SET seen_at = ? WHERE id = 2", (old,))
-    outcome = run("sessions", "show", 2, "--plain", "--archive", archive)
+    outcome = run("show", 2, "--plain", "--archive", archive)
     assert outcome.err.startswith("This session was interrupted")
     assert "120 reports" in outcome.out
 
@@ -601,7 +614,7 @@ def test_a_capture_of_somebody_elses_cannot_steer_the_terminal(run: Run, tmp_pat
 def test_a_demo_is_recorded_and_replayed_to_the_byte(tmp_path: Path) -> None:
     demo = _process(tmp_path, "demo", "--people", 1, "--seed", 3, "--json")
     assert demo.returncode == 0
-    assert b"Session 1 is in the archive. See it again with: watchlink sessions show 1" in demo.stderr
+    assert b"Session 1 is in the archive. See it again with: watchlink show 1" in demo.stderr
     assert len(demo.stdout) > 1_000_000
     again = _process(tmp_path, "replay", "--session", 1, "--json")
     assert (again.returncode, again.stderr) == (0, b"")
@@ -621,7 +634,7 @@ def test_a_demo_that_is_interrupted_ends_with_130_and_its_session_can_be_shown(
     assert "Traceback" not in said
     assert "Not a medical device." in printed  # the screen was closed too
     assert _recorded(tmp_path)[0].state is SessionState.COMPLETE
-    shown = _process(tmp_path, "sessions", "show", 1, "--plain")
+    shown = _process(tmp_path, "show", 1, "--plain")
     assert shown.returncode == 0
     assert b"of session, " in shown.stdout
 
@@ -728,7 +741,7 @@ def test_a_session_that_the_disk_did_not_take_whole_ends_with_eight_and_says_so(
     assert re.search(r"\d+ packets could not be saved: [\w/ ]+\. What was written before is whole\.", err)
     assert "Traceback" not in err
     assert "Not a medical device." in out
-    assert _process(tmp_path, "sessions", "show", 1, "--plain").returncode == 0
+    assert _process(tmp_path, "show", 1, "--plain").returncode == 0
 
 
 # --- pipes -----------------------------------------------------------------------------------------------------------
@@ -740,7 +753,7 @@ def test_a_session_that_the_disk_did_not_take_whole_ends_with_eight_and_says_so(
         ("replay", "{capture}", "--json"),
         ("replay", "{capture}", "--plain"),
         ("sessions", "export", "1", "--archive", "{archive}"),
-        ("sessions", "show", "1", "--plain", "--archive", "{archive}"),
+        ("show", "1", "--plain", "--archive", "{archive}"),
     ],
     ids=lambda arguments: " ".join(arguments[:2]) + (" as JSON" if "--json" in arguments else ""),
 )
@@ -794,10 +807,31 @@ _EVERY_KIND: tuple[Item, ...] = (
     *(AttributeRead(at_us=1, wearable="w1", attribute=attribute, payload=b"\x14\xff") for attribute in Attribute),
     Notification(at_us=10, wearable="w1", payload=b"\x00\x46"),
     *(
-        SessionEvent(at_us=20, kind=kind, label="baseline", person=person, note=note)
-        for kind in EventKind
+        SessionEvent(at_us=20, kind=kind, label=label, person=person, note=note, ago_us=ago_us)
+        for kind, label in (
+            (EventKind.BLOCK, "baseline"),
+            (EventKind.MARK, "baseline"),
+            *((EventKind.ROLE, str(role)) for role in Role),
+        )
         for person in (None, "Heron", "Robin")
         for note in ("", "a note — ünïcode")
+        for ago_us in (0, 5_000_000)
+    ),
+    Correction(at_us=21, of_us=20),
+    Correction(at_us=21, of_us=20, now=SessionEvent(at_us=20, kind=EventKind.MARK, label="x", person="Heron")),
+    *(
+        RecoveryReading(
+            person="Heron",
+            onset_s=1.0,
+            recovery=Recovery(
+                verdict=verdict,
+                began_s=2.0,
+                until_s=9.0,
+                half_time_s=half_time_s,
+                half_time_interval_s=half_time_s and Interval(low=3.0, high=5.0),
+            ),
+        )
+        for verdict, half_time_s in ((RecoveryVerdict.FITTED, 4.0), (RecoveryVerdict.CANNOT_TELL, None))
     ),
     Measured(
         person="Heron",
