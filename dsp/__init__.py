@@ -7,7 +7,7 @@ nothing.
 
 from dsp.analysis import Analysis, AnalysisWindow, Nonlinear, analyse
 from dsp.artefacts import ArtefactStage, clean
-from dsp.baseline import RunningBaseline, Usual
+from dsp.baseline import RunningBaseline, Usual, UsualFrom
 from dsp.beats import Beat, BeatLabel, CleanBeat
 from dsp.breathing import BreathingRate, CannotTell, breathing_rate
 from dsp.chance import at_least
@@ -15,12 +15,12 @@ from dsp.detrending import smoothness_priors
 from dsp.dfa import Dfa, dfa
 from dsp.entropy import multiscale_entropy, sample_entropy
 from dsp.errors import NoVariation, RrUnitWarning, SeriesError, TooLong, TooShort
-from dsp.heart_rate import HeartRateSample, HeartRateTrace
+from dsp.heart_rate import HeartRateSample, HeartRateTrace, JumpGuard, ReportedRate
 from dsp.heart_seconds import Change, HeartSeconds
 from dsp.recovery import Recovery, RecoveryStage, RecoveryVerdict
 from dsp.series import LABELS, CleanSeries
 from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
-from dsp.spikes import Spike, SpikeDetector, SpikeEnding, SpikeStart
+from dsp.spikes import Spike, SpikeDetector, SpikeEnding, SpikeStart, rmssd_change_pct
 from dsp.time_domain import TimeDomain, time_domain
 from dsp.uncertainty import LEVEL_PCT, Interval, Intervals
 from dsp.windows import HrvMetrics, HrvWindow, Quality, hrv
@@ -47,12 +47,14 @@ __all__ = [
     "HrvWindow",
     "Interval",
     "Intervals",
+    "JumpGuard",
     "NoVariation",
     "Nonlinear",
     "Quality",
     "Recovery",
     "RecoveryStage",
     "RecoveryVerdict",
+    "ReportedRate",
     "RrUnitWarning",
     "RunningBaseline",
     "SeriesError",
@@ -65,6 +67,7 @@ __all__ = [
     "TooLong",
     "TooShort",
     "Usual",
+    "UsualFrom",
     "analyse",
     "at_least",
     "bands",
@@ -75,6 +78,7 @@ __all__ = [
     "hrv",
     "lomb_scargle",
     "multiscale_entropy",
+    "rmssd_change_pct",
     "sample_entropy",
     "smoothness_priors",
     "time_domain",

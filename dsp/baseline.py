@@ -2,7 +2,9 @@
 
 Strategy: a sample counts only after a guard time, and only if by then nobody called it part of a rise or of movement.
 Median and spread are taken over the last five minutes of samples that count, however much time lies between them, so
-they survive gaps.
+they survive gaps. A silent baseline block begins it anew, so that it stands on rest alone; from there it goes on. With
+another wearable, or when a wearable turns out to give something else, what was usual is carried over and says so, until
+the new one has samples enough of its own: two sensors need not agree to the beat.
 
 References:
     Rousseeuw, Croux, "Alternatives to the median absolute deviation", JASA 88, 1993 (1.4826 MAD as a robust standard
@@ -13,7 +15,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
 SPAN_SAMPLES: Final = 300
@@ -21,6 +24,17 @@ GUARD_SAMPLES: Final = 15
 MIN_SAMPLES: Final = 60
 _SPREAD_FLOOR_BPM: Final = 1.5
 _MAD_TO_SD: Final = 1.4826
+
+
+class UsualFrom(StrEnum):
+    """What a usual stands on."""
+
+    REST = "rest"
+    """A silent baseline block, and nothing else yet."""
+    RUNNING = "running"
+    """The last five minutes that counted."""
+    CARRIED = "carried over"
+    """What the person's last wearable, or another of its signals, gave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +45,13 @@ class Usual:
         heart_rate_bpm: median.
         spread_bpm: 1.4826 times the median absolute deviation, at least 1.5 bpm.
         samples: seconds that both stand on, 60..300.
+        stands_on: where these seconds are from.
     """
 
     heart_rate_bpm: float
     spread_bpm: float
     samples: int
+    stands_on: UsualFrom = UsualFrom.RUNNING
 
 
 class RunningBaseline:
@@ -47,11 +63,32 @@ class RunningBaseline:
         self._recent: deque[float] = deque()
         self._ordered: list[float] = []
         self._usual: Usual | None = None
+        self._resting = False
 
     @property
     def usual(self) -> Usual | None:
         """The usual as of the last sample; None until 60 samples count."""
         return self._usual
+
+    def begin_rest(self) -> None:
+        """A silent baseline block begins: from here on it stands on rest alone, until the block is over."""
+        self._start_anew()
+        self._resting = True
+
+    def end_rest(self) -> None:
+        """The silent baseline block is over; what was learned in it goes on."""
+        self._resting = False
+
+    def carry_over(self) -> None:
+        """The samples come from elsewhere now: what is usual holds until there are enough of them."""
+        self._start_anew()
+        if self._usual is not None:
+            self._usual = replace(self._usual, stands_on=UsualFrom.CARRIED)
+
+    def _start_anew(self) -> None:
+        self._waiting.clear()
+        self._recent.clear()
+        self._ordered.clear()
 
     def push(self, heart_rate_bpm: float, *, counts: bool) -> Usual | None:
         """Take one sample. `counts` False keeps it out for good (a rise, movement, a bad contact)."""
@@ -78,6 +115,7 @@ class RunningBaseline:
                 heart_rate_bpm=median_bpm,
                 spread_bpm=max(_MAD_TO_SD * _median_distance(ordered, median_bpm), _SPREAD_FLOOR_BPM),
                 samples=len(ordered),
+                stands_on=UsualFrom.REST if self._resting else UsualFrom.RUNNING,
             )
 
 

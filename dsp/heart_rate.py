@@ -25,6 +25,8 @@ _GRID_HZ: Final = 4
 # Breathing moves the heart rate at 0.15 Hz and above; a response to an event takes 5 s and more to build up.
 _CUTOFF_HZ: Final = 0.1
 _ORDER: Final = 4
+_JUMP_BPM: Final = 25.0
+_JUMP_HOLDS: Final = 4
 # Second-order sections: the poles lie close to 1, where the coefficients of the plain form lose digits. Each is a call
 # of `lfilter`, which on the four values of a second is quicker than `sosfilt`, even twice, and gives the same.
 _SOS: Final = signal.bessel(_ORDER, _CUTOFF_HZ, fs=_GRID_HZ, norm="mag", output="sos")
@@ -60,6 +62,44 @@ class HeartRateSample:
     heart_rate_bpm: float
     clean: bool
     gap_before: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedRate:
+    """A wearable's own heart rate, which holds over (since_s, until_s]; `gap_before`: none is known just before."""
+
+    since_s: float
+    until_s: float
+    heart_rate_bpm: float
+    gap_before: bool = False
+
+
+class JumpGuard:
+    """Stage: reported heart rates in, those that may be a heart's out.
+
+    An optical sensor that loses the pulse gives another number for a moment: a step, a half, a double. No heart goes up
+    or down by 25 bpm within a second, so such a jump counts only once it has held for four reports; else it never was.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was reported."""
+        self._last_bpm: float | None = None
+        self._doubted: list[ReportedRate] = []
+
+    def push(self, rate: ReportedRate) -> tuple[ReportedRate, ...]:
+        """Take a report; return what is believed now."""
+        if rate.gap_before or self._last_bpm is None:
+            self._doubted.clear()
+        elif abs(rate.heart_rate_bpm - self._last_bpm) > _JUMP_BPM:
+            self._doubted.append(rate)
+            if len(self._doubted) < _JUMP_HOLDS:
+                return ()
+            believed, self._doubted = tuple(self._doubted), []
+            self._last_bpm = rate.heart_rate_bpm
+            return believed
+        self._doubted.clear()
+        self._last_bpm = rate.heart_rate_bpm
+        return (rate,)
 
 
 class HeartRateTrace:

@@ -127,13 +127,16 @@ class RecoveryStage:
             done += self._end(f"{LONGEST_S:.0f} s were over")
         return tuple(done)
 
-    def flush(self, changes: tuple[SpikeStart | Spike, ...] = ()) -> tuple[tuple[float, Recovery], ...]:
-        """The series is over."""
-        done = list(self._end("the recording ended"))
+    def flush(
+        self, changes: tuple[SpikeStart | Spike, ...] = (), *, cut_by: str = "the recording ended"
+    ) -> tuple[tuple[float, Recovery], ...]:
+        """The series is over, for the reason `cut_by`."""
+        done = list(self._end(cut_by))
         for change in changes:
             if isinstance(change, Spike):
                 self._waiting = change
-                done += self._end("the recording ended")
+                done += self._end(cut_by)
+        self._recent.clear()
         return tuple(done)
 
     def _end(self, cut_by: str, *, before_s: float = float("inf")) -> tuple[tuple[float, Recovery], ...]:

@@ -14,11 +14,15 @@ References:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
+from math import sqrt
 from typing import Final
 
 from dsp.baseline import RunningBaseline, Usual
+from dsp.beats import CleanBeat, counts
 from dsp.heart_rate import HeartRateSample
 
 _DETECT_SPREADS: Final = 3.0
@@ -30,6 +34,9 @@ _SETTLED_BPM: Final = 4.0
 _LONGEST_S: Final = 180.0
 _REST_S: Final = 60.0
 _GAP_S: Final = 5.0
+# RMSSD before a spike is that of so long, and on fewer pairs than these it is anything.
+_BEFORE_S: Final = 60.0
+_LEAST_PAIRS: Final = 20
 # How far back an onset is looked for. A response builds up within half a minute; a slower drift has no onset to speak
 # of.
 _ONSET_REACH_SAMPLES: Final = 30
@@ -94,11 +101,46 @@ class Spike:
         return self.end_s - self.peak_s if self.ending is SpikeEnding.SETTLED else None
 
 
+def rmssd_change_pct(beats: Iterable[CleanBeat], *, at_s: float, until_s: float) -> float | None:
+    """RMSSD of a spike against that of the minute before its onset, in percent; -30 is a third less.
+
+    A secondary feature: it means something in silence at rest only, for movement and speech change RMSSD by themselves.
+
+    Args:
+        beats: one after the other, from before the onset on; a pair across a gap or a correction does not count.
+        at_s: the onset.
+        until_s: the end.
+
+    Returns:
+        The change; None with fewer than 20 pairs on either side, or none that differ before.
+    """
+    before, after = _Squares(), _Squares()
+    for earlier, later in pairwise(beats):
+        if counts(earlier, later):
+            side = before if at_s - _BEFORE_S < later.at_s <= at_s else after if at_s < later.at_s <= until_s else None
+            if side is not None:
+                side.add(later.nn_ms - earlier.nn_ms)
+    if min(before.pairs, after.pairs) < _LEAST_PAIRS or not before.total:
+        return None
+    return 100 * (sqrt(after.total / after.pairs / (before.total / before.pairs)) - 1)
+
+
+class _Squares:
+    def __init__(self) -> None:
+        self.pairs = 0
+        self.total = 0.0
+
+    def add(self, difference_ms: float) -> None:
+        self.pairs += 1
+        self.total += difference_ms**2
+
+
 class SpikeDetector:
     """Stage: `HeartRateSample` in, `SpikeStart` and `Spike` out. Owns the running usual, which it alone may freeze."""
 
-    def __init__(self) -> None:
-        """Start without a usual."""
+    def __init__(self, *, threshold: float = 1.0) -> None:
+        """Start without a usual; `threshold` multiplies the height of a rise that is detected, above 0."""
+        self._threshold = threshold
         self._baseline = RunningBaseline()
         self._recent: deque[HeartRateSample] = deque(maxlen=_ONSET_REACH_SAMPLES)
         self._high_samples = 0
@@ -110,6 +152,22 @@ class SpikeDetector:
     def usual(self) -> Usual | None:
         """The person's usual as of the last sample; None until enough is known."""
         return self._baseline.usual
+
+    def begin_rest(self) -> None:
+        """A silent baseline block begins: what is usual is learned from it alone. See `RunningBaseline`."""
+        self._baseline.begin_rest()
+
+    def end_rest(self) -> None:
+        """The silent baseline block is over."""
+        self._baseline.end_rest()
+
+    def carry_over(self) -> tuple[Spike, ...]:
+        """The samples come from another sensor or signal now: an open spike ends as not known, the usual is kept."""
+        spikes = self.flush()
+        self._baseline.carry_over()
+        self._recent.clear()
+        self._high_samples = 0
+        return spikes
 
     def push(self, sample: HeartRateSample, *, counts: bool = True) -> tuple[SpikeStart | Spike, ...]:
         """Take one sample; `counts` False (movement) keeps it out of the usual and detects nothing new."""
@@ -133,7 +191,7 @@ class SpikeDetector:
             self._armed = True
         elif not counts:
             self._armed = False  # a heart still high from movement has to come down before a rise is a rise
-        high = rise_bpm >= _DETECT_BPM and rise_bpm >= _DETECT_SPREADS * usual.spread_bpm
+        high = rise_bpm >= self._threshold * max(_DETECT_BPM, _DETECT_SPREADS * usual.spread_bpm)
         self._high_samples = self._high_samples + 1 if high and counts else 0
         if self._high_samples >= _DETECT_SAMPLES and self._armed:
             if sample.known_s < self._rest_until_s:

@@ -35,7 +35,7 @@ from watchlink.readings import (
     Undecodable,
 )
 from watchlink.session import Room, corrected
-from watchlink.timeline import HeartLine, PersonCounts, Timeline, assemble
+from watchlink.timeline import HeartLine, PersonCounts, Risen, Timeline, assemble
 
 _US_PER_S: Final = 1_000_000
 
@@ -93,7 +93,12 @@ class SessionFold:
             lines=self._lines,
             standing=corrected(self._events, self._corrections),
             spikes=[
-                (ended.person, ended.spike, self._recoveries.get((ended.person, ended.spike.onset_s)))
+                Risen(
+                    person=ended.person,
+                    spike=ended.spike,
+                    rmssd_change_pct=ended.rmssd_change_pct,
+                    recovery=self._recoveries.get((ended.person, ended.spike.onset_s)),
+                )
                 for ended in self._spikes
             ],
         )
@@ -121,7 +126,9 @@ class SessionFold:
                 self._tell(person)
 
     def _tell(self, person: str) -> None:
-        self._pipelines[person].enter(self._room.phase, speaking=self._room.role(person) is Role.SPEAKER)
+        self._pipelines[person].enter(
+            self._room.phase, speaking=self._room.role(person) is Role.SPEAKER, resting=self._room.resting
+        )
 
     def _remember(self, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
         for reading in readings:

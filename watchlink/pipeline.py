@@ -7,6 +7,7 @@ wearables that send none, it comes from the wearable's own bpm. A malformed payl
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from dsp import (
@@ -16,10 +17,14 @@ from dsp import (
     HeartRateSample,
     HeartRateTrace,
     HrvWindow,
+    JumpGuard,
     Recovery,
     RecoveryStage,
+    ReportedRate,
+    Spike,
     SpikeDetector,
     SpikeStart,
+    rmssd_change_pct,
 )
 from firmware_profiles.gatt import decode_battery_level, decode_body_sensor_location
 from firmware_profiles.heart_rate_service import (
@@ -67,6 +72,8 @@ from watchlink.unit_audit import RrUnitAuditor, RrUnitVerdict
 _US_PER_S: Final = 1_000_000
 # Nobody reads a new RMSSD at every beat; the window of a minute hardly changes in so many seconds.
 _HRV_STEP_S: Final = 5.0
+# A spike of three minutes, its way to the onset and a minute before, of a fast heart.
+_READABLE_BEATS: Final = 1000
 # A sensor at the edge of contact flickers; what it has said for so long is told.
 _CONTACT_HOLDS_US: Final = 2_000_000
 # A wearable that sent this many reports without an interval does not send intervals.
@@ -89,10 +96,14 @@ class Pipeline:
         self._person = person
         self._window = HrvWindow(step_s=_HRV_STEP_S)
         self._trace = HeartRateTrace()
+        self._jumps = JumpGuard()
         self._spikes = SpikeDetector()
         self._recoveries = RecoveryStage()
         self._phase = Phase.UNKNOWN
         self._speaking = False
+        self._resting = False
+        # Beats from which HRV may be read, without a break, as far back as a rise may reach.
+        self._readable: deque[CleanBeat] = deque(maxlen=_READABLE_BEATS)
         self._absent_reason = ""
         self._reason_before = ""
         self._readable_since_s = float("-inf")
@@ -101,13 +112,18 @@ class Pipeline:
 
     def change_wearable(self, profile: Profile) -> tuple[Reading, ...]:
         """The person now wears something else: the chain of beats ends, what is usual for the person stays."""
-        readings = self._end_chain()
+        readings = self._end_chain() + self._carry_over()
         self._wear(profile, after_s=self._timer.last_beat_s)
         self._timer.break_chain()
         return tuple(readings)
 
-    def enter(self, phase: Phase, *, speaking: bool) -> None:
-        """From now on the session is in `phase`, and this person speaks or does not."""
+    def enter(self, phase: Phase, *, speaking: bool, resting: bool = False) -> None:
+        """From now on the session is in `phase`, this person speaks or not; `resting`: it is a baseline block."""
+        if resting and not self._resting:
+            self._spikes.begin_rest()
+        elif self._resting and not resting:
+            self._spikes.end_rest()
+        self._resting = resting
         before = self._unreadable_because()
         self._phase = phase
         self._speaking = speaking
@@ -147,7 +163,7 @@ class Pipeline:
         """The session is over: what is still held back comes out, an open spike ends as not known."""
         readings = self._end_chain()
         spikes = self._spikes.flush()
-        readings += [SpikeEnded(person=self._person, spike=spike) for spike in spikes]
+        readings += self._ended(spikes)
         readings += self._recovered(self._recoveries.flush(spikes))
         return tuple(readings)
 
@@ -267,10 +283,13 @@ class Pipeline:
             grade = Grade.RATE
         if grade is self._grade:
             return []
+        readings: list[Reading] = []
         if self._grade not in (Grade.PULSE, Grade.RATE):
             self._rate_gap = True  # the heart rate has come from elsewhere, or not at all
+        if self._grade is not None and Grade.BEAT in (self._grade, grade):
+            readings += self._carry_over()  # another signal, smoothed otherwise
         self._grade = grade
-        readings: list[Reading] = [GradeReading(person=self._person, at_us=at_us, grade=grade)]
+        readings.append(GradeReading(person=self._person, at_us=at_us, grade=grade))
         readings += self._hrv_absence(at_us / _US_PER_S)
         return readings
 
@@ -283,10 +302,19 @@ class Pipeline:
         gap_before = self._rate_gap or until_s - self._rate_until_s > _RATE_HOLDS_S
         self._rate_gap = False
         self._rate_until_s = until_s
-        samples = self._trace.push(
+        reported = ReportedRate(
             since_s=since_s, until_s=until_s, heart_rate_bpm=float(heart_rate_bpm), gap_before=gap_before
         )
-        return self._heart_rate(samples)
+        readings: list[Reading] = []
+        for rate in self._jumps.push(reported):
+            samples = self._trace.push(
+                since_s=rate.since_s,
+                until_s=rate.until_s,
+                heart_rate_bpm=rate.heart_rate_bpm,
+                gap_before=rate.gap_before,
+            )
+            readings += self._heart_rate(samples)
+        return readings
 
     def _clean_all(self, beats: tuple[CleanBeat, ...]) -> list[Reading]:
         readings: list[Reading] = []
@@ -307,6 +335,10 @@ class Pipeline:
                     hrv_absent_because=unreadable or None,
                 )
             )
+            if unreadable or self._grade is not Grade.BEAT:
+                self._readable.clear()
+            else:
+                self._readable.append(beat)
             if not unreadable:
                 readings += [HrvReading(person=self._person, metrics=metrics) for metrics in self._window.push(beat)]
             if self._grade is Grade.BEAT:
@@ -358,6 +390,7 @@ class Pipeline:
                     at_s=sample.at_s,
                     heart_rate_bpm=sample.heart_rate_bpm,
                     usual_bpm=None if usual is None else usual.heart_rate_bpm,
+                    usual_from=None if usual is None else usual.stands_on,
                     above_usual_bpm=above_bpm,
                     above_usual_spreads=None if usual is None or above_bpm is None else above_bpm / usual.spread_bpm,
                     clean=sample.clean,
@@ -367,9 +400,24 @@ class Pipeline:
                 if isinstance(change, SpikeStart):
                     readings.append(SpikeStarted(person=self._person, start=change))
                 else:
-                    readings.append(SpikeEnded(person=self._person, spike=change))
+                    readings += self._ended((change,))
             readings += self._recovered(self._recoveries.push(sample, changes))
         return readings
+
+    def _ended(self, spikes: tuple[Spike, ...]) -> list[Reading]:
+        return [
+            SpikeEnded(
+                person=self._person,
+                spike=spike,
+                rmssd_change_pct=rmssd_change_pct(self._readable, at_s=spike.onset_s, until_s=spike.end_s),
+            )
+            for spike in spikes
+        ]
+
+    def _carry_over(self) -> list[Reading]:
+        spikes = self._spikes.carry_over()
+        readings = self._ended(spikes)
+        return readings + self._recovered(self._recoveries.flush(spikes, cut_by="another signal began"))
 
     def _recovered(self, found: tuple[tuple[float, Recovery], ...]) -> list[Reading]:
         return [RecoveryReading(person=self._person, onset_s=onset_s, recovery=one) for onset_s, one in found]

@@ -12,7 +12,19 @@ from dataclasses import dataclass, fields
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
-from dsp import LEVEL_PCT, BeatLabel, HrvMetrics, Interval, Intervals, Quality, Recovery, Spike, SpikeStart, TimeDomain
+from dsp import (
+    LEVEL_PCT,
+    BeatLabel,
+    HrvMetrics,
+    Interval,
+    Intervals,
+    Quality,
+    Recovery,
+    Spike,
+    SpikeStart,
+    TimeDomain,
+    UsualFrom,
+)
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
 from watchlink.unit_audit import RrUnitVerdict
@@ -107,6 +119,7 @@ class HeartRateReading:
     at_s: float
     heart_rate_bpm: float
     usual_bpm: float | None
+    usual_from: UsualFrom | None
     above_usual_bpm: float | None
     above_usual_spreads: float | None
     clean: bool
@@ -139,10 +152,15 @@ class SpikeStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpikeEnded:
-    """A heart rate rise is over."""
+    """A heart rate rise is over.
+
+    `rmssd_change_pct` is RMSSD of the rise against that of the minute before it, where both were readable: intervals
+    between heart beats as sent, in silence.
+    """
 
     person: str
     spike: Spike
+    rmssd_change_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

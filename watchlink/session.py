@@ -122,6 +122,11 @@ class Room:
         """What the block allows to be read."""
         return Phase.UNKNOWN if self.block is None else BLOCK_PHASES.get(self.block.label, Phase.UNKNOWN)
 
+    @property
+    def resting(self) -> bool:
+        """Whether this is the block in which everybody's own usual is learned."""
+        return self.block is not None and self.block.label == "baseline"
+
     def role(self, person: str) -> Role | None:
         """This person's role; None where nobody said."""
         return self._roles.get(person)

@@ -55,12 +55,23 @@ class RoleSpell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Risen:
+    """A person's spike, with what the pipeline said of it."""
+
+    person: str
+    spike: Spike
+    rmssd_change_pct: float | None = None
+    recovery: Recovery | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimedSpike:
     """A person's spike in the session.
 
     Attributes:
         person: whose it is.
         spike: the observation.
+        rmssd_change_pct: of the spike against the minute before it, where both were readable.
         role: what the person did when it began; None where nobody said.
         block: title of the block that it began in; empty before the first.
         recovery: how the heart rate came down; None while it is still looked at.
@@ -70,6 +81,7 @@ class TimedSpike:
 
     person: str
     spike: Spike
+    rmssd_change_pct: float | None
     role: Role | None
     block: str
     recovery: Recovery | None
@@ -138,7 +150,7 @@ def assemble(
     counts: Mapping[str, PersonCounts],
     lines: Mapping[str, HeartLine],
     standing: Standing,
-    spikes: Sequence[tuple[str, Spike, Recovery | None]],
+    spikes: Sequence[Risen],
 ) -> Timeline:
     """The timeline of what a fold has kept.
 
@@ -147,7 +159,7 @@ def assemble(
         counts: of each person.
         lines: the heart rate of each person.
         standing: the events after corrections.
-        spikes: everybody's, each with its person and what is known of its recovery.
+        spikes: everybody's.
     """
     events = standing.events
     moving = tuple(_movement(events, until_s=duration_s))
@@ -155,9 +167,7 @@ def assemble(
         name: HeartSeconds.of(line.at_s, line.heart_rate_bpm, until_s=duration_s, without=moving)
         for name, line in lines.items()
     }
-    timed = [
-        _timed(person, spike, recovery, events=events, seconds=seconds[person]) for person, spike, recovery in spikes
-    ]
+    timed = [_timed(risen, events=events, seconds=seconds[risen.person]) for risen in spikes]
     timed.sort(key=lambda one: (one.spike.onset_s, one.person))
     # A rise that the body explains says nothing about what was said.
     onsets_s = {
@@ -176,16 +186,16 @@ def assemble(
     )
 
 
-def _timed(
-    person: str, spike: Spike, recovery: Recovery | None, *, events: Sequence[SessionEvent], seconds: HeartSeconds
-) -> TimedSpike:
+def _timed(risen: Risen, *, events: Sequence[SessionEvent], seconds: HeartSeconds) -> TimedSpike:
+    person, spike = risen.person, risen.spike
     room = _room_at(events, spike.onset_s)
     return TimedSpike(
         person=person,
         spike=spike,
+        rmssd_change_pct=risen.rmssd_change_pct,
         role=room.role(person),
         block="" if room.block is None else room.block.note or room.block.label,
-        recovery=recovery,
+        recovery=risen.recovery,
         explained_by=explanation(onset_s=spike.onset_s, person=person, events=events),
         associations=associate(onset_s=spike.onset_s, person=person, events=events, seconds=seconds),
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp import RunningBaseline, Usual
+from dsp import RunningBaseline, Usual, UsualFrom
 
 _MIN_SAMPLES, _GUARD_SAMPLES, _SPAN_SAMPLES = 60, 15, 300
 _BPM = st.floats(40, 180) | st.integers(60, 70).map(float)
@@ -112,3 +112,42 @@ def test_usual_is_a_function_of_the_samples_so_far(values_bpm: list[float], cut:
     baseline = RunningBaseline()
     history = [baseline.push(value_bpm, counts=True) for value_bpm in values_bpm]
     assert usual_of(values_bpm[:cut]) == (history[min(cut, len(history)) - 1] if cut else None)
+
+
+# --- rest, and what is carried over ----------------------------------------------------------------------------------
+
+
+def test_a_silent_block_begins_the_usual_anew_and_what_was_learned_in_it_goes_on() -> None:
+    baseline = RunningBaseline()
+    for _ in range(200):
+        baseline.push(90.0, counts=True)
+    baseline.begin_rest()
+    for _ in range(_MIN_SAMPLES + _GUARD_SAMPLES):
+        baseline.push(64.0, counts=True)
+    assert baseline.usual is not None
+    assert (baseline.usual.heart_rate_bpm, baseline.usual.stands_on) == (64.0, UsualFrom.REST)
+    baseline.end_rest()
+    baseline.push(64.0, counts=True)
+    assert baseline.usual.heart_rate_bpm == 64.0
+    assert baseline.usual.stands_on is UsualFrom.RUNNING
+    assert baseline.usual.samples == _MIN_SAMPLES + 1
+
+
+def test_with_another_sensor_the_usual_is_carried_over_until_the_new_one_has_its_own() -> None:
+    baseline = RunningBaseline()
+    for _ in range(200):
+        baseline.push(70.0, counts=True)
+    baseline.carry_over()
+    for _ in range(_MIN_SAMPLES + _GUARD_SAMPLES - 1):
+        baseline.push(75.0, counts=True)
+        assert baseline.usual is not None
+        assert (baseline.usual.heart_rate_bpm, baseline.usual.stands_on) == (70.0, UsualFrom.CARRIED)
+    baseline.push(75.0, counts=True)
+    assert baseline.usual is not None
+    assert (baseline.usual.heart_rate_bpm, baseline.usual.stands_on) == (75.0, UsualFrom.RUNNING)
+
+
+def test_nothing_known_is_nothing_carried_over() -> None:
+    baseline = RunningBaseline()
+    baseline.carry_over()
+    assert baseline.usual is None

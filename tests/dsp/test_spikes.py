@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 from math import exp, pi, sin
 
@@ -10,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp import HeartRateSample, HeartRateTrace, Spike, SpikeDetector, SpikeEnding, SpikeStart
+from dsp import (
+    CleanBeat,
+    HeartRateSample,
+    HeartRateTrace,
+    Spike,
+    SpikeDetector,
+    SpikeEnding,
+    SpikeStart,
+    rmssd_change_pct,
+)
 from dsp.heart_rate import DELAY_S
 
 _CALM_BPM = 70.0
@@ -299,3 +309,81 @@ def test_spikes_never_overlap_and_keep_their_distance(pieces: list[tuple[int, fl
     for earlier, later in pairwise(spikes):
         assert later.onset_s >= earlier.end_s
         assert later.detected_s - earlier.detected_s >= 60.0 - 1e-9  # seconds as floats
+
+
+# --- what is none ----------------------------------------------------------------------------------------------------
+
+
+def _spikes_of(values_bpm: Iterable[float]) -> list[Spike]:
+    detector = SpikeDetector()
+    found = [change for sample in smoothed(values_bpm) for change in detector.push(sample)]
+    return [change for change in (*found, *detector.flush()) if isinstance(change, Spike)]
+
+
+@pytest.mark.parametrize(
+    "values_bpm",
+    [
+        pytest.param([70 + 20 * at / 1200 for at in range(1200)], id="a drift of 20 bpm in 20 min"),
+        pytest.param([70 + 6 * sin(2 * pi * at / 10) for at in range(1200)], id="paced breathing"),
+        pytest.param([70.0 + (at >= 600) * 5 for at in range(1200)], id="talk: 5 bpm for minutes"),
+        pytest.param([35.0 if 600 <= at < 603 else 70.0 + at % 2 for at in range(1200)], id="half of it for 3 s"),
+        pytest.param([float(round(v)) for v in calm(1200)], id="whole beats"),
+        pytest.param([70.0 + (at % 2 if at < 600 else 0) for at in range(1200)], id="a value that stands still"),
+    ],
+)
+def test_this_is_no_spike(values_bpm: list[float]) -> None:
+    assert _spikes_of(values_bpm) == []
+
+
+def test_a_higher_threshold_finds_higher_rises_only() -> None:
+    values_bpm = together(calm(1200), rise(1200, at_s=500, bpm=14.0))
+    samples = smoothed(values_bpm)
+    found = {
+        threshold: sum(isinstance(c, SpikeStart) for s in samples for c in detector.push(s))
+        for threshold in (0.7, 1.0, 2.0)
+        for detector in [SpikeDetector(threshold=threshold)]
+    }
+    assert found == {0.7: 1, 1.0: 1, 2.0: 0}
+
+
+def test_another_sensor_ends_a_spike_as_not_known_and_keeps_the_usual() -> None:
+    detector = SpikeDetector()
+    for sample in smoothed(together(calm(640), rise(640, at_s=600, bpm=20.0, hold_s=60))):
+        detector.push(sample)
+    usual = detector.usual
+    (spike,) = detector.carry_over()
+    assert spike.ending is SpikeEnding.GAP
+    assert detector.usual is not None
+    assert usual is not None
+    assert detector.usual.heart_rate_bpm == usual.heart_rate_bpm
+    assert detector.carry_over() == ()
+
+
+# --- RMSSD beside a spike --------------------------------------------------------------------------------------------
+
+
+def _beats(differences_ms: list[float]) -> list[CleanBeat]:
+    beats, at_s, nn_ms = [], 0.0, 800.0
+    for number, difference_ms in enumerate(differences_ms):
+        nn_ms = 800.0 + difference_ms * (number % 2)
+        at_s += nn_ms / 1000
+        beats.append(CleanBeat(at_s=at_s, nn_ms=nn_ms))
+    return beats
+
+
+def test_rmssd_of_a_spike_is_held_against_the_minute_before() -> None:
+    beats = _beats([40.0] * 100 + [20.0] * 100)
+    onset_s = beats[99].at_s
+    change_pct = rmssd_change_pct(beats, at_s=onset_s, until_s=onset_s + 60)
+    assert change_pct == pytest.approx(-50, abs=1.5)
+
+
+def test_too_few_pairs_or_none_that_differ_have_no_change() -> None:
+    beats = _beats([40.0] * 100)
+    assert rmssd_change_pct(beats, at_s=beats[90].at_s, until_s=beats[-1].at_s) is None
+    assert rmssd_change_pct(beats, at_s=beats[10].at_s, until_s=beats[-1].at_s) is None
+    assert rmssd_change_pct([], at_s=0, until_s=9) is None
+    even = _beats([0.0] * 100)
+    assert rmssd_change_pct(even, at_s=even[50].at_s, until_s=even[-1].at_s) is None
+    broken = [replace(beat, gap_before=True) for beat in beats]
+    assert rmssd_change_pct(broken, at_s=beats[50].at_s, until_s=beats[-1].at_s) is None

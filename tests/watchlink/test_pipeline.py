@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp import BeatLabel, SpikeEnding
+from dsp import BeatLabel, SpikeEnding, UsualFrom
 from dsp.heart_rate import DELAY_S
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, encode
@@ -620,3 +620,57 @@ def test_real_recording_is_decoded_as_its_truth_says(shared_data: Path) -> None:
     assert only(Undecodable, readings) == []
     assert only(Duplicate, readings) == []
     assert any(beat.gap_before for beat in only(BeatReading, readings))
+
+
+class TestOwnUsual:
+    """What is usual for a person outlives the wearable, and says where it is from."""
+
+    def test_a_baseline_block_is_what_it_stands_on_and_then_the_session_goes_on(self) -> None:
+        pipe = pipeline(_STRAP)
+        packets = wearing(400)
+        readings: list[Reading] = []
+        pipe.enter(Phase.SILENT, speaking=False, resting=True)
+        for packet in packets[:300]:
+            readings += pipe.push(packet)
+        pipe.enter(Phase.TALK, speaking=False)
+        for packet in packets[300:]:
+            readings += pipe.push(packet)
+        told = [rate.usual_from for rate in only(HeartRateReading, readings)]
+        assert list(dict.fromkeys(told)) == [None, UsualFrom.REST, UsualFrom.RUNNING]
+
+    def test_a_change_of_wearable_and_of_grade_carries_it_over(self) -> None:
+        pipe = pipeline(_STRAP)
+        readings: list[Reading] = []
+        for packet in wearing(300):
+            readings += pipe.push(packet)
+        last = only(HeartRateReading, readings)[-1]
+        readings = list(pipe.change_wearable(load_profiles()[_WATCH]))
+        for at in range(300, 420):
+            readings += pipe.push(sent(at + 0.02, 75))
+        rates = only(HeartRateReading, readings)
+        carried = [rate for rate in rates if rate.usual_from is UsualFrom.CARRIED]
+        assert carried
+        assert carried[0].usual_bpm == pytest.approx(last.usual_bpm, abs=0.5)
+        assert rates[-1].usual_from is UsualFrom.RUNNING
+        assert rates[-1].usual_bpm == pytest.approx(75, abs=0.5)
+
+    def test_a_reconnect_changes_nothing(self) -> None:
+        packets = wearing(300)
+        readings = read(_STRAP, [*packets[:200], lost(200.5), *packets[220:]])
+        assert {rate.usual_from for rate in only(HeartRateReading, readings)} == {None, UsualFrom.RUNNING}
+
+    @pytest.mark.parametrize("wrong_bpm", [160, 35, 110])
+    @pytest.mark.parametrize("wrong_s", [1, 2, 3])
+    def test_a_pulse_that_is_lost_for_a_moment_is_no_rise(self, wrong_bpm: int, wrong_s: int) -> None:
+        rates_bpm = [wrong_bpm if 200 <= at < 200 + wrong_s else 70 + at % 2 for at in range(400)]
+        readings = read(_WATCH, [sent(at + 0.02, bpm) for at, bpm in enumerate(rates_bpm)])
+        assert only(SpikeEnded, readings) == []
+        rates = only(HeartRateReading, readings)
+        assert len(rates) >= 390
+        assert all(69 <= rate.heart_rate_bpm <= 72 for rate in rates)
+
+    def test_a_jump_that_holds_is_believed(self) -> None:
+        rates_bpm = [110 if at >= 200 else 70 for at in range(260)]
+        readings = read(_WATCH, [sent(at + 0.02, bpm) for at, bpm in enumerate(rates_bpm)])
+        assert only(HeartRateReading, readings)[-1].heart_rate_bpm == pytest.approx(110, abs=1)
+        assert len(only(SpikeEnded, readings)) == 1

@@ -68,6 +68,7 @@ def _spike(timed: TimedSpike) -> dict[str, Any]:
         "person": timed.person,
         **asdict(timed.spike),
         "settled_after_s": timed.spike.settled_after_s,
+        "rmssd_change_pct": timed.rmssd_change_pct,
         "role": timed.role,
         "block": timed.block,
         "explained_by": None if timed.explained_by is None else _event(timed.explained_by),

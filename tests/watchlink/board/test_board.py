@@ -77,6 +77,7 @@ def _rate(
         at_s=at_s,
         heart_rate_bpm=bpm,
         usual_bpm=None if above is None else bpm - above,
+        usual_from=None,
         above_usual_bpm=above,
         above_usual_spreads=spreads,
         clean=clean,

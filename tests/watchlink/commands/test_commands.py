@@ -864,6 +864,7 @@ _EVERY_KIND: tuple[Item, ...] = (
         at_s=1.0,
         heart_rate_bpm=70.0,
         usual_bpm=None,
+        usual_from=None,
         above_usual_bpm=None,
         above_usual_spreads=None,
         clean=False,
@@ -946,7 +947,7 @@ class TestJsonSink(SinkContract):
         assert all(isinstance(record["type"], str) for record in records)
         assert {record["type"] for record in records} == {
             *("seat", "link", "attribute", "event", "measurement", "undecodable", "duplicate", "beat", "heart_rate"),
-            *("hrv", "hrv_absent", "spike_started", "spike", "grade", "battery", "worn"),
+            *("hrv", "hrv_absent", "spike_started", "spike", "grade", "battery", "worn", "correction", "recovery"),
         }
 
     def test_what_is_printed_depends_on_the_log_alone(self) -> None:

@@ -18,7 +18,7 @@ from watchlink.packets import Correction, EventKind, Meaning, Notification, Sess
 from watchlink.readings import Grade
 from watchlink.reports.timeline import CAVEAT, association_records, spike_words, timeline_lines, timeline_report
 from watchlink.session import corrected
-from watchlink.timeline import HeartLine, PersonCounts, Timeline, assemble
+from watchlink.timeline import HeartLine, PersonCounts, Risen, Timeline, assemble
 
 _FORBIDDEN = ("stress", "anxi", "emotion", "calm", "diagnos", "risk", "abnormal")
 
@@ -86,7 +86,7 @@ def _timeline(
         counts=people,
         lines={name: _line() for name in people},
         standing=corrected(events, corrections),
-        spikes=[(person, spike, recovery) for person, spike in spikes],
+        spikes=[Risen(person=person, spike=spike, recovery=recovery) for person, spike in spikes],
     )
 
 
