@@ -193,10 +193,10 @@ def _steps_up(line: Line, breaks: list[int], threshold: float) -> list[Alarm]:
 
 
 def neurokit(line: Line, threshold: float) -> list[Alarm]:
-    """NeuroKit2's signal_changepoints (mean), whole recording at once, every 5th second."""
+    """NeuroKit2's signal_changepoints as it comes (mean and variance), whole recording at once, every 5th second."""
     import neurokit2 as nk
 
-    found = nk.signal_changepoints(line.bpm()[::5], change="mean")
+    found = nk.signal_changepoints(line.bpm()[::5])
     return _steps_up(line, [int(at) * 5 for at in found], threshold)
 
 
@@ -211,8 +211,8 @@ def ruptures(line: Line, threshold: float) -> list[Alarm]:
 def shuffled(line: Line, threshold: float) -> list[Alarm]:
     """Our alarms, as many, each somewhere else: what luck finds."""
     chance = random.Random(line.who)
-    times = [sample.at_s for sample in line.samples if line.is_judged(sample.at_s)]
-    return [(at_s, at_s) for at_s in (chance.choice(times) for _ in ours(line, threshold))] if times else []
+    alarms = ours(line, threshold)
+    return [(at_s, at_s) for at_s in (chance.choice(line.samples).at_s for _ in alarms)]
 
 
 TRIED: dict[str, Callable[[Line, float], list[Alarm]]] = {
