@@ -40,6 +40,10 @@ LONGEST_S: Final = 180.0
 """The way down is looked at for so long after the peak."""
 _TOP_SHARE: Final = 0.9
 _LEAST_SAMPLES: Final = 20
+# The way down is fitted over so many times the time to its first crossing of half the rise, and so long at least: what
+# a heart rate does later is no recovery any more.
+_LOOK_HALVES: Final = 4.0
+_LEAST_LOOK_S: Final = 40.0
 _LAGS: Final = 20
 _NORMAL_QUANTILE: Final = 1.959964
 # How far off the start of the way down is, and by how much the answer depends on the curve's shape (as a logarithm):
@@ -173,6 +177,9 @@ def recovery(
     elif len(bpm) < _LEAST_SAMPLES:
         reason = f"too short: {cut_by}"
     else:
+        first_half_s = float(t_s[np.flatnonzero(bpm <= half_bpm)[0]])
+        looked_at = t_s <= max(_LEAST_LOOK_S, _LOOK_HALVES * first_half_s)
+        t_s, bpm = t_s[looked_at], bpm[looked_at]
         fit = _fit(t_s, bpm)
         if fit is None:
             reason = "no curve fits the way down"
@@ -182,7 +189,7 @@ def recovery(
         verdict=verdict if fit is None else RecoveryVerdict.FITTED,
         reason=reason,
         began_s=float(at_s[began]),
-        until_s=float(at_s[-1]),
+        until_s=float(at_s[began] + t_s[-1]),
         half_time_s=None if fit is None else fit.half_time_s,
         half_time_interval_s=None if fit is None else fit.half_time_interval_s,
         amount_bpm=None if fit is None else fit.amount_bpm,
