@@ -309,9 +309,8 @@ class _Schedule:
             if held_up and (steps == 0 or abs(off_s - steps * period_s) > 2 * above_s + _SLACK_S):
                 return by_arrival
         self._nominal_s += steps * period_s
-        if (
-            at_s - self._nominal_s < self._envelope[0][1] - period_s / 2
-        ):  # earlier than it can be: the numbers were wrong
+        # Half a period earlier than any before: the numbers were wrong.
+        if at_s - self._nominal_s < self._envelope[0][1] - period_s / 2:
             self._forget()
             self._period_s = period_s
         self._add(at_s - self._nominal_s)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, archive_path, make_sink, say
-
-if TYPE_CHECKING:
-    from watchlink.captures.capture import Capture
+from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, make_sink, say
 
 
 def replay(
@@ -32,7 +28,7 @@ def replay(
 ) -> None:
     """Replay a capture or a stored session."""
     from watchlink.clock import VirtualClock
-    from watchlink.commands.reading import read_events
+    from watchlink.commands.reading import read_events, recorded
     from watchlink.hub import run_session
     from watchlink.sources.replay import ReplaySource, laid_beside
 
@@ -45,7 +41,7 @@ def replay(
             capture = stack.enter_context(open_capture(file))
         else:
             assert session is not None
-            capture = stack.enter_context(_stored(session, archive))
+            capture = stack.enter_context(recorded(session, archive))
         clock = VirtualClock(started_at=capture.started_at, speed=speed)
         packets = capture.packets
         if events is not None:
@@ -55,14 +51,3 @@ def replay(
         timeline = clock.run(run_session(source, clock=clock, recorder=None, sinks=[sink]))
     if not any(counts.notifications for counts in timeline.people.values()):
         say("It was read to its end, and there is no heart-rate notification in it.")
-
-
-@contextmanager
-def _stored(session: int, archive: Path | None) -> Generator[Capture]:
-    from watchlink.archive import Archive
-    from watchlink.captures.capture import Capture
-
-    with Archive(archive_path(archive)) as opened:
-        stored = opened.session(session)
-        with closing(opened.packets(session)) as packets:
-            yield Capture(started_at=stored.started_at, packets=packets)

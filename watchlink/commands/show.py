@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from watchlink.commands.running import ArchiveOption, PlainOption, archive_path, say
-
-if TYPE_CHECKING:
-    from watchlink.captures.capture import Capture
+from watchlink.commands.running import ArchiveOption, PlainOption
 
 
 def show(
@@ -38,7 +33,8 @@ def show(
     """Show the timeline of a session: rises, what was marked, what may belong together and how sure that is."""
     from rich.console import Console
 
-    from watchlink.commands.reading import read_events
+    from watchlink.captures import open_capture
+    from watchlink.commands.reading import read_events, recorded
     from watchlink.fold import SessionFold
     from watchlink.reports.session_record import session_record
     from watchlink.reports.timeline import timeline_lines, timeline_report
@@ -47,7 +43,7 @@ def show(
 
     fold = SessionFold()
     beside = () if events is None else read_events(events, offset_s=events_offset)
-    with _log(session, archive) as capture:
+    with recorded(int(session), archive) if session.isdecimal() else open_capture(Path(session)) as capture:
         started_at = capture.started_at
         for packet in laid_beside(capture.packets, beside):
             fold.push(packet)
@@ -61,25 +57,6 @@ def show(
         sys.stdout.write("\n".join(timeline_lines(timeline, person=who)) + "\n")
     else:
         Console().print(timeline_report(timeline, person=who))
-
-
-@contextmanager
-def _log(session: str, archive: Path | None) -> Generator[Capture]:
-    """The log that is meant: a number is of the archive, all else is a file."""
-    from watchlink.archive import Archive, SessionState
-    from watchlink.captures import open_capture
-    from watchlink.captures.capture import Capture
-
-    if not session.isdecimal():
-        with open_capture(Path(session)) as capture:
-            yield capture
-        return
-    with Archive(archive_path(archive)) as opened:
-        stored = opened.session(int(session))
-        if stored.state is SessionState.INTERRUPTED:
-            say("This session was interrupted: its recorder ended without closing it. This is what was recorded.")
-        with closing(opened.packets(stored.id)) as packets:
-            yield Capture(started_at=stored.started_at, packets=packets)
 
 
 def schema() -> None:
