@@ -1,4 +1,4 @@
-"""How well heart rate rises are found, by whom: `python benchmarks/spikes [seeds]`.
+"""How well heart rate rises are found, by whom: `python benchmarks/spikes [seeds [watchlink]]` (only that one).
 
 (a) Demo sessions with planted responses of 10 bpm and more, talk, movement (marked, and unseen), all grades. (b)
 Whoever of Stress-Predict is in the shared data: an interview between two rests. (c) One person sitting, reckoning,
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import lines
 import numpy as np
@@ -99,10 +100,12 @@ Scores = dict[tuple[str, float], dict[tuple[str, str], Score]]
 """By detector and threshold, then by person and grade."""
 
 
-def judge(judged: Sequence[Line]) -> Scores:
-    """Each detector at each threshold on each line."""
+def judge(judged: Sequence[Line], *, only: str = "") -> Scores:
+    """Each detector (or only one) at each threshold on each line."""
     scores: Scores = {}
     for name, detect in (TRIED | PEERS).items():
+        if only and name != only:
+            continue
         if name in _NEEDS and importlib.util.find_spec(_NEEDS[name]) is None:
             continue
         for threshold in SWEEP:
@@ -111,12 +114,12 @@ def judge(judged: Sequence[Line]) -> Scores:
     return scores
 
 
-def demo_scores(seed: int) -> Scores:
-    return judge(lines.demo(seed))
+def demo_scores(seed: int, only: str) -> Scores:
+    return judge(lines.demo(seed), only=only)
 
 
-def judge_one(line: Line) -> Scores:
-    return judge([line])
+def judge_one(line: Line, only: str) -> Scores:
+    return judge([line], only=only)
 
 
 def merge(many: Sequence[Scores]) -> Scores:
@@ -170,12 +173,13 @@ def row(name: str, whole: Score, by_person: dict[tuple[str, str], Score], equal:
 
 def main() -> None:
     seeds = range(_FIRST_SEED, _FIRST_SEED + (int(sys.argv[1]) if len(sys.argv) > 1 else _SEEDS))
+    only = sys.argv[2] if len(sys.argv) > 2 else ""
     for name, module in _NEEDS.items():
         if importlib.util.find_spec(module) is None:
             print(f"{name} is not installed (pip install watchlink[peers]): its rows are left out.")
     print(f"\n(a) {len(seeds)} demo sessions of eight people, seeds {seeds.start} to {seeds.stop - 1}")
     with ProcessPoolExecutor(max_workers=2) as pool:
-        report(merge(list(pool.map(demo_scores, seeds))))
+        report(merge(list(pool.map(partial(demo_scores, only=only), seeds))))
         for from_rr in (False, True):
             people = list(lines.stress_predict(from_rr=from_rr))
             if not people:
@@ -183,7 +187,7 @@ def main() -> None:
                 break
             what = "intervals, where half of the beats are there" if from_rr else "the maker's bpm, once a second"
             print(f"\n(b) {len(people)} people in an interview, from {what}; alarms in the rests beside it are false")
-            report(merge(list(pool.map(judge_one, [one.line for one in people]))))
+            report(merge(list(pool.map(partial(judge_one, only=only), [one.line for one in people]))))
             changes = [_mean(one.line, one.interview) - _mean(one.line, one.rest_before) for one in people]
             up = f"up in {sum(change > 0 for change in changes)} of {len(people)}"
             print(f"mean of the interview against that of the rest before: {np.nanmean(changes):+.1f} bpm, {up}")

@@ -180,10 +180,12 @@ def _plain(line: Line, high: list[bool]) -> list[Alarm]:
     return alarms
 
 
-def _steps_up(line: Line, breaks: list[int], threshold: float) -> list[Alarm]:
+def _steps_up(line: Line, name: str, find: Callable[[np.ndarray], list[int]], threshold: float) -> list[Alarm]:
     """Change points of the whole recording at which the mean goes up by 8 bpm times the threshold."""
     bpm = line.bpm()
-    edges = [0, *[b for b in breaks if 0 < b < len(bpm)], len(bpm)]
+    if name not in line.breaks:
+        line.breaks[name] = [5 * at for at in find(bpm[::5])]
+    edges = [0, *[at for at in line.breaks[name] if 0 < at < len(bpm)], len(bpm)]
     alarms: list[Alarm] = []
     for before, at, after in zip(edges, edges[1:], edges[2:], strict=False):
         if after > at > before and bpm[at:after].mean() - bpm[before:at].mean() > 8 * threshold:
@@ -194,20 +196,26 @@ def _steps_up(line: Line, breaks: list[int], threshold: float) -> list[Alarm]:
 
 def neurokit(line: Line, threshold: float) -> list[Alarm]:
     """NeuroKit2's signal_changepoints as it comes (mean and variance), whole recording at once, every 5th second."""
-    import neurokit2 as nk
 
-    # A stretch without any variance makes it divide by nothing; a thousandth of a beat keeps it from that.
-    still = np.random.default_rng(0).normal(0, 1e-3, len(line.samples))
-    found = nk.signal_changepoints((line.bpm() + still)[::5])
-    return _steps_up(line, [int(at) * 5 for at in found], threshold)
+    def find(bpm: np.ndarray) -> list[int]:
+        import neurokit2 as nk
+
+        # A stretch without any variance makes it divide by nothing; a thousandth of a beat keeps it from that.
+        still = np.random.default_rng(0).normal(0, 1e-3, len(bpm))
+        return [int(at) for at in nk.signal_changepoints(bpm + still)]
+
+    return _steps_up(line, "NeuroKit2", find, threshold)
 
 
 def ruptures(line: Line, threshold: float) -> list[Alarm]:
     """ruptures' PELT (l2), whole recording at once, every 5th second."""
-    import ruptures as rpt
 
-    found = rpt.Pelt(model="l2", min_size=2, jump=1).fit(line.bpm()[::5]).predict(pen=200.0)
-    return _steps_up(line, [int(at) * 5 for at in found], threshold)
+    def find(bpm: np.ndarray) -> list[int]:
+        import ruptures as rpt
+
+        return [int(at) for at in rpt.Pelt(model="l2", min_size=2, jump=1).fit(bpm).predict(pen=200.0)]
+
+    return _steps_up(line, "ruptures", find, threshold)
 
 
 def shuffled(line: Line, threshold: float) -> list[Alarm]:

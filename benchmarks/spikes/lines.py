@@ -48,6 +48,8 @@ class Line:
     unseen: list[Span] = field(default_factory=list)
     judged: list[Span] = field(default_factory=list)
     reach_s: float = 30.0
+    breaks: dict[str, list[int]] = field(default_factory=dict)
+    """Change points of the whole line, by who found them: the same for every threshold."""
 
     def at_s(self) -> NDArray[np.float64]:
         return np.array([sample.at_s for sample in self.samples])
