@@ -18,12 +18,21 @@ import math
 import random
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dsp import Beat
+from firmware_profiles.profiles import Sensing
+from watchlink.clock import VirtualClock
+from watchlink.fold import SessionFold
+from watchlink.readings import BeatReading
+from watchlink.session import Block, Plan
+from watchlink.sources.virtual.cohort import VirtualCohort
 from watchlink.sources.virtual.heart import Activity, Heart, Stretch, Temperament
+from watchlink.sources.virtual.practice import practice
 from watchlink.timing import BeatTimer
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -157,6 +166,41 @@ def run(sent: list[Report], delay: Delay, chance: random.Random, *, stalls: bool
     naive.cost_s += time.perf_counter() - begun
 
 
+def over_the_virtual_air(seed: int) -> dict[str, list[float]]:
+    """Errors of the straps of a whole cohort over Bluetooth (Bumble, Bleak): each beat against the nearest true one.
+
+    Its sensors, firmware and losses (0.4 %) are those of the profiles; moved beats are left out.
+    """
+    clock = VirtualClock(started_at=datetime(2026, 1, 1, tzinfo=UTC))
+    plan = Plan(
+        title="", blocks=(Block(kind="baseline", title="", minutes=5), Block(kind="role-play", title="", minutes=25))
+    )
+    session = practice(plan=plan, people=8, seed=seed)
+    fold = SessionFold()
+    beats: dict[str, list[float]] = {person.person: [] for person in session.people}
+
+    async def listen() -> None:
+        async with VirtualCohort(session, clock=clock) as source:
+            async for packet in source:
+                for reading in fold.push(packet):
+                    if isinstance(reading, BeatReading) and not reading.corrected:
+                        beats[reading.person].append(reading.at_s)
+                if packet.at_us >= plan.duration_us:
+                    return
+
+    clock.run(listen())
+    errors: dict[str, list[float]] = {}
+    for person in session.people:
+        if person.profile.sensing is not Sensing.ELECTRICAL:
+            continue
+        true_s = person.truth.beats_s
+        for at_s in beats[person.person]:
+            after = min(bisect_left(true_s, at_s), len(true_s) - 1)
+            nearest_s = min(true_s[max(0, after - 1) : after + 1], key=lambda one: abs(one - at_s))
+            errors.setdefault(person.profile.id, []).append(at_s - nearest_s)
+    return errors
+
+
 def main() -> None:
     seeds = range(_SEEDS.start, _SEEDS.start + int(sys.argv[1])) if len(sys.argv) > 1 else _SEEDS
     ways: list[tuple[str, Delay, bool, float | None]] = [
@@ -185,6 +229,9 @@ def main() -> None:
             )
         print(ours.row(name, with_gaps=True))
         print(naive.row("  naive", with_gaps=False))
+    print("\nA cohort over the virtual air, half an hour, against the nearest true beat:")
+    for profile, errors_s in over_the_virtual_air(_SEEDS.start).items():
+        print(Tally(errors_s).row(profile, with_gaps=False))
 
 
 if __name__ == "__main__":
