@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
-from watchlink.captures.capture import Capture
+from watchlink.captures.wearables import Wearables
 from watchlink.errors import CaptureError
 from watchlink.packets import Packet, from_json, to_json
 
@@ -21,6 +21,8 @@ _KEY: Final = "watchlink_capture"
 _MAGIC: Final = f'{{"{_KEY}"'.encode()
 # The longest line that we write is a few hundred octets; a longer one is no capture line, and is not worth the memory.
 _LONGEST_LINE: Final = 1 << 20
+_LINK: Final = "packets of watchlink"
+_READ: Final = ". The packets before it were read."
 
 
 def recognises(start: bytes) -> bool:
@@ -28,42 +30,92 @@ def recognises(start: bytes) -> bool:
     return start.removeprefix(codecs.BOM_UTF8).lstrip(b" \t").replace(b" ", b"").startswith(_MAGIC)
 
 
+def head(started_at: datetime) -> str:
+    """The first line of a capture, with its line feed."""
+    return json.dumps({_KEY: _VERSION, "started_at": started_at.isoformat()}) + "\n"
+
+
 def lines(started_at: datetime, packets: Iterable[Packet]) -> Iterator[str]:
     """The lines of a capture, each with its line feed."""
-    yield json.dumps({_KEY: _VERSION, "started_at": started_at.isoformat()}) + "\n"
+    yield head(started_at)
     for packet in packets:
         yield to_json(packet) + "\n"
 
 
-def read(file: BinaryIO, name: str) -> Capture:
-    """Read a capture.
+class Reader:
+    """Reads JSON Lines."""
 
-    Raises:
-        CaptureError: the header is broken or of a newer version; while reading packets: a line is broken (named by its
-            number).
-    """
-    try:
-        header: dict[str, Any] | None = json.loads(file.readline(_LONGEST_LINE))  # or whatever else stands there
-    except (ValueError, RecursionError) as error:
-        raise CaptureError(f"{name}, line 1: no valid JSON. A capture begins with its header.") from error
-    version = header.get(_KEY) if isinstance(header, dict) else None
-    if not isinstance(header, dict) or version != _VERSION:
-        raise CaptureError(
-            f"{name} is a capture of version {version!r}; this watchlink reads version {_VERSION}. Update watchlink."
-        )
-    try:
-        started_at = datetime.fromisoformat(str(header.get("started_at")))
-    except ValueError as error:
-        raise CaptureError(f"{name}, line 1: started_at is no date: {header.get('started_at')!r}.") from error
-    if started_at.tzinfo is None:
-        started_at = started_at.replace(tzinfo=UTC)
-    return Capture(started_at=started_at, packets=_packets(file, name))
+    def __init__(self, name: str, wearables: Wearables) -> None:
+        """Read the file called `name` in messages."""
+        self.fault: CaptureError | None = None
+        self.started_at: datetime | None = None
+        self._name = name
+        self._findings = wearables.findings
+        self._findings.format = "watchlink JSON Lines"
+        self._rest = b""
+        self._line = 0
 
+    def push(self, octets: bytes) -> list[Packet]:
+        """The packets that these octets complete."""
+        *whole, self._rest = (self._rest + octets).split(b"\n")
+        packets = self._packets(whole)
+        if len(self._rest) > _LONGEST_LINE and self.fault is None:
+            self._break(f"no line of a capture is longer than {_LONGEST_LINE} octets")
+        return packets
 
-def _packets(file: BinaryIO, name: str) -> Iterator[Packet]:
-    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 2):
+    def flush(self) -> list[Packet]:
+        """The file is over."""
+        if not self._rest:
+            return []
+        packets = self._packets([self._rest])
+        if self.fault is not None:
+            fault = str(self.fault).replace(_READ, f" (the file was cut off in the middle of this line){_READ}")
+            self.fault = CaptureError(fault)
+        return packets
+
+    def _packets(self, lines: Iterable[bytes]) -> list[Packet]:
+        packets: list[Packet] = []
+        for line in lines:
+            if self.fault is not None:
+                break
+            self._line += 1
+            try:
+                if self._line == 1:
+                    self.started_at = self._begin(line)
+                else:
+                    packets.append(from_json(line))
+            except CaptureError as error:
+                self.fault = error
+            except ValueError as error:
+                self._break(str(error))
+        if packets and self.started_at is not None:
+            self._count(packets)
+        return packets
+
+    def _count(self, packets: Sequence[Packet]) -> None:
+        self._findings.links[_LINK] += len(packets)
+
+    def _break(self, what: str) -> None:
+        self.fault = CaptureError(f"{self._name}, line {self._line}: {what}{_READ}")
+
+    def _begin(self, line: bytes) -> datetime:
+        """The UTC of the zero, as the header says it.
+
+        Raises:
+            CaptureError: it is no header, or one of a newer version.
+        """
         try:
-            yield from_json(line)
+            header: dict[str, Any] | None = json.loads(line)  # or whatever else stands there
+        except (ValueError, RecursionError) as error:
+            raise CaptureError(f"{self._name}, line 1: no valid JSON. A capture begins with its header.") from error
+        version = header.get(_KEY) if isinstance(header, dict) else None
+        if not isinstance(header, dict) or version != _VERSION:
+            raise CaptureError(
+                f"{self._name} is a capture of version {version!r}; this watchlink reads version {_VERSION}. Update "
+                "watchlink."
+            )
+        try:
+            started_at = datetime.fromisoformat(str(header.get("started_at")))
         except ValueError as error:
-            cut = "" if line.endswith(b"\n") else " (the file was cut off in the middle of this line)"
-            raise CaptureError(f"{name}, line {number}: {error}{cut}. The packets before it were read.") from error
+            raise CaptureError(f"{self._name}, line 1: started_at is no date: {header.get('started_at')!r}.") from error
+        return started_at.replace(tzinfo=UTC) if started_at.tzinfo is None else started_at

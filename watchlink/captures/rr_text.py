@@ -104,7 +104,7 @@ def read(file: BinaryIO, name: str, *, unit: str | None = None) -> RrText:
         text.detach()
     if not columns.rr_ms:
         raise CaptureError(f"{name} holds no interval: expected is one RR interval a line.")
-    return _placed(columns.rr_ms, columns.times_s)
+    return placed(columns.rr_ms, columns.times_s)
 
 
 class _Columns(NamedTuple):
@@ -304,7 +304,7 @@ def _times_come_first(lines: list[tuple[int, str]], separator: str | None) -> bo
     return 2 * same > len(steps)
 
 
-def _placed(rr_ms: list[float], times_s: list[float] | None) -> RrText:
+def placed(rr_ms: list[float], times_s: list[float] | None) -> RrText:
     """Lay the intervals on a line of time, with holes where the times leave room for beats.
 
     What a time is late by, against the intervals summed up, grows where beats are missing. How much it scatters anyway
