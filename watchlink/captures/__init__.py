@@ -11,10 +11,11 @@ import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias, cast
 
-from watchlink.captures import btsnoop, fit, jsonl, packetlogger, pcap, pcapng, rr_text, series
+from watchlink.captures import btsnoop, fit, jsonl, packetlogger, pcap, pcapng, series
 from watchlink.captures.capture import UNDATED, Capture, Findings, Reader
 from watchlink.captures.wearables import Wearables
 from watchlink.errors import CaptureError
@@ -30,7 +31,7 @@ _FORMATS: Final[tuple[tuple[_Recognises, _Makes], ...]] = (
     (pcap.recognises, pcap.Reader),
     (pcapng.recognises, pcapng.Reader),
     (fit.recognises, fit.Reader),
-    (rr_text.recognises, series.TextReader),
+    (series.recognises_text, series.TextReader),
     (packetlogger.recognises, packetlogger.Reader),
 )
 _KNOWN: Final = (
@@ -66,18 +67,12 @@ def open_capture(
         octets = _pieces(_open(path, name, stack), name, pieces or _to_the_end)
         findings = Findings()
         start, reader = _recognised(octets, name, Wearables(findings, handle=handle))
-        ready = reader.push(start)
-        while reader.started_at is None and reader.fault is None:
-            piece = next(octets, None)
-            if piece is None:
-                break
-            ready += reader.push(piece)
-        if reader.started_at is None and reader.fault is None:
-            ready += reader.flush()
-        if reader.started_at is None and reader.fault is not None:
-            raise reader.fault
+        packets = _packets(reader, start, octets)
+        first: list[Packet] = []
+        while reader.started_at is None and (more := next(packets, None)) is not None:
+            first += more
         started_at = reader.started_at or UNDATED
-        yield Capture(started_at=started_at, packets=_packets(ready, reader, octets), findings=findings)
+        yield Capture(started_at=started_at, packets=chain(first, chain.from_iterable(packets)), findings=findings)
 
 
 def _open(path: Path, name: str, stack: ExitStack) -> BinaryIO:
@@ -97,6 +92,7 @@ def _to_the_end(file: BinaryIO) -> Iterator[bytes]:
 
 def _pieces(file: BinaryIO, name: str, read: Callable[[BinaryIO], Iterator[bytes]]) -> Iterator[bytes]:
     """The octets of a file, unpacked if they are packed; the first piece is long enough to recognise a format."""
+    begun = False
     try:
         pieces = read(file)
         start = b""
@@ -109,11 +105,14 @@ def _pieces(file: BinaryIO, name: str, read: Callable[[BinaryIO], Iterator[bytes
                 yield start
             yield from pieces
             return
-        yield from _unpacked(start, pieces)
+        for piece in _unpacked(start, pieces):
+            begun = True
+            yield piece
     except OSError as error:
         raise CaptureError(f"{name} cannot be read: {_reason(error)}. Check the path and its permissions.") from error
     except (EOFError, zlib.error) as error:
-        raise CaptureError(f"{name} breaks off: {error}. Everything before that was read.") from error
+        what = "cannot be read" if not begun else "breaks off"
+        raise CaptureError(f"{name} {what}: {error}. Everything before that was read.") from error
 
 
 def _unpacked(start: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -158,15 +157,16 @@ def _recognised(octets: Iterator[bytes], name: str, wearables: Wearables) -> tup
     )
 
 
-def _packets(ready: list[Packet], reader: Reader, octets: Iterator[bytes]) -> Iterator[Packet]:
-    yield from ready
+def _packets(reader: Reader, start: bytes, octets: Iterator[bytes]) -> Iterator[list[Packet]]:
+    """The packets of each piece; at the end the fault, if there is one."""
     broken: CaptureError | None = None
     try:
+        yield reader.push(start)
         while reader.fault is None and (piece := next(octets, None)) is not None:
-            yield from reader.push(piece)
+            yield reader.push(piece)
     except CaptureError as error:
         broken = error
-    yield from reader.flush()
+    yield reader.flush()
     fault = broken or reader.fault
     if fault is not None:
         raise fault

@@ -89,7 +89,7 @@ class Device:
         characteristics: value handle to UUID.
         subscribed: value handles for which notifications were switched on.
         notified: value handle to the count of its notifications, as a cell that a reader may count in.
-        reads: the last value of each of the `KEPT` characteristics, and when it was read.
+        reads: the last value of each of the `KEPT` characteristics.
         measurement: value handle of the Heart Rate Measurement, None while it is not known.
         guessed: that handle was told by the shape of the values alone.
         wearable: its key in the log, None while no heart rate came from it.
@@ -102,7 +102,7 @@ class Device:
     characteristics: dict[int, int] = field(default_factory=dict[int, int])
     subscribed: set[int] = field(default_factory=set[int])
     notified: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
-    reads: dict[Attribute, tuple[int, bytes]] = field(default_factory=dict[Attribute, tuple[int, bytes]])
+    reads: dict[Attribute, bytes] = field(default_factory=dict[Attribute, bytes])
     measurement: int | None = None
     guessed: bool = False
     wearable: str | None = None

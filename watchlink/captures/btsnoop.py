@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from watchlink.captures.capture import Damaged
 from watchlink.captures.frames import LONGEST_FRAME, MOST_ALIKE, FrameReader, check_time
 from watchlink.captures.host import ACL, ALIKE, COMMAND, EVENT, HostFollower
 from watchlink.captures.links import MonitorLink
+from watchlink.captures.scribe import MonitorFrame, Scribe
 from watchlink.captures.wearables import Wearables
 from watchlink.errors import CaptureError
+from watchlink.packets import Packet
 
 _MAGIC: Final = b"btsnoop\0"
 _VERSION: Final = 1
@@ -150,3 +153,28 @@ class Reader(FrameReader):
     def _forget(self) -> None:
         for known in self._passed_over.values():
             known.clear()
+
+
+class Writer:
+    """Writes btsnoop as `btmon -w` does."""
+
+    def __init__(self, started_at: datetime) -> None:
+        """Write a log whose zero is `started_at`."""
+        self._scribe = Scribe(started_at)
+
+    def begin(self) -> bytes:
+        """The header, and what stands before the first packet."""
+        return _HEADER.pack(_MAGIC, _VERSION, _MONITOR) + b"".join(map(_record, self._scribe.begin()))
+
+    def push(self, packet: Packet) -> bytes:
+        """The packet's records.
+
+        Raises:
+            CaptureError: the format cannot hold it.
+        """
+        return b"".join(map(_record, self._scribe.push(packet)))
+
+
+def _record(frame: MonitorFrame) -> bytes:
+    size = len(frame.body)
+    return _RECORD.pack(size, size, frame.opcode, 0, frame.at_us + _EPOCH_US) + frame.body

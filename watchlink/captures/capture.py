@@ -91,7 +91,10 @@ class Reader(Protocol):
     after it.
     """
 
-    fault: CaptureError | None
+    @property
+    def fault(self) -> CaptureError | None:
+        """What is wrong with the file, once it was met."""
+        ...
 
     @property
     def started_at(self) -> datetime | None:

@@ -10,8 +10,9 @@ References:
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib import import_module
 from io import BytesIO
-from typing import Final
+from typing import Any, Final, cast
 
 from watchlink.captures.capture import UNDATED
 from watchlink.captures.rr_text import placed
@@ -38,7 +39,7 @@ class Reader(Whole):
             return []
         self._findings.format = "FIT"
         try:
-            import fitdecode
+            fitdecode: Any = import_module("fitdecode")  # has no types
         except ImportError:
             self.fault = CaptureError(
                 f"{self._name} is a FIT file. Reading those needs a library more: pip install 'watchlink[fit]'."
@@ -71,7 +72,7 @@ class Reader(Whole):
                 started_at = started_at or at
                 now_s = max(now_s, (at - started_at).total_seconds())
             if kind == "hrv":
-                for interval_s in value if isinstance(value, tuple) else (value,):
+                for interval_s in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
                     if isinstance(interval_s, int | float) and 0 < interval_s < _NONE_S:
                         rr_ms.append(1000.0 * interval_s)
                         times_s.append(now_s)

@@ -29,11 +29,12 @@ _STEP_BACK_US: Final = 1_000_000
 class FrameReader(ABC):
     """Reader of a container. Times are microseconds since 1970; a frame's place is its offset in the file."""
 
+    fault: CaptureError | None
     what = "record"
 
     def __init__(self, name: str, wearables: Wearables) -> None:
         """Read the file called `name` in messages."""
-        self.fault: CaptureError | None = None
+        self.fault = None
         self._name = name
         self._wearables = wearables
         self._findings = wearables.findings
@@ -91,7 +92,8 @@ class FrameReader(ABC):
 
     def _went_back(self, at: int, from_us: int, to_us: int) -> None:
         """A frame is older than one before it."""
-        if self._step_back is None and from_us - to_us > _STEP_BACK_US:
+        # A log of ours is in the order of arrival: what was entered late stands late, and nothing went back.
+        if self._step_back is None and from_us - to_us > _STEP_BACK_US and not self._wearables.own:
             self._step_back = (self._offset + at, from_us - to_us)
         self._findings.span(from_us, from_us)
 

@@ -30,16 +30,28 @@ def recognises(start: bytes) -> bool:
     return start.removeprefix(codecs.BOM_UTF8).lstrip(b" \t").replace(b" ", b"").startswith(_MAGIC)
 
 
-def head(started_at: datetime) -> str:
-    """The first line of a capture, with its line feed."""
-    return json.dumps({_KEY: _VERSION, "started_at": started_at.isoformat()}) + "\n"
-
-
 def lines(started_at: datetime, packets: Iterable[Packet]) -> Iterator[str]:
     """The lines of a capture, each with its line feed."""
-    yield head(started_at)
+    writer = Writer(started_at)
+    yield writer.begin().decode()
     for packet in packets:
-        yield to_json(packet) + "\n"
+        yield writer.push(packet).decode()
+
+
+class Writer:
+    """Writes JSON Lines."""
+
+    def __init__(self, started_at: datetime) -> None:
+        """Write a log whose zero is `started_at`."""
+        self._started_at = started_at
+
+    def begin(self) -> bytes:
+        """The header's line."""
+        return f"{json.dumps({_KEY: _VERSION, 'started_at': self._started_at.isoformat()})}\n".encode()
+
+    def push(self, packet: Packet) -> bytes:
+        """The packet's line."""
+        return f"{to_json(packet)}\n".encode()
 
 
 class Reader:
@@ -58,7 +70,7 @@ class Reader:
     def push(self, octets: bytes) -> list[Packet]:
         """The packets that these octets complete."""
         *whole, self._rest = (self._rest + octets).split(b"\n")
-        packets = self._packets(whole)
+        packets = self._packets(line.removesuffix(b"\r") for line in whole)
         if len(self._rest) > _LONGEST_LINE and self.fault is None:
             self._break(f"no line of a capture is longer than {_LONGEST_LINE} octets")
         return packets

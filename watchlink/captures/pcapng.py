@@ -10,11 +10,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from watchlink.captures.capture import Damaged
 from watchlink.captures.frames import LONGEST_FRAME, FrameReader
-from watchlink.captures.links import Link, link_name, make_link, unread
+from watchlink.captures.links import LINUX_MONITOR, Link, link_name, make_link, unread
+from watchlink.captures.scribe import MonitorFrame, Scribe
 from watchlink.captures.wearables import Wearables
 from watchlink.errors import CaptureError
 from watchlink.packets import Packet
@@ -38,6 +40,7 @@ _FRAME_AT: Final = 28
 _HULL: Final = _FRAME_AT + 4
 _NO_END: Final = "does not end with its length"
 _US_PER_S: Final = 1_000_000
+_LONGEST_COMMENT: Final = 2000
 
 
 def recognises(start: bytes) -> bool:
@@ -126,7 +129,7 @@ class Reader(FrameReader):
                     self._walked(newest_us, current.name, count)
                     count, current = 0, _NO_INTERFACE
                     if kind == ENHANCED and number < len(self._interfaces) and number != number_now:
-                        current = self._interfaces[number]
+                        current = self._interfaces[int(number)]
                     number_now, alike = current.number, current.alike
                     passed_over, plain_us = current.passed_over, current.plain_us
                     if current is not _NO_INTERFACE:
@@ -232,7 +235,7 @@ class Reader(FrameReader):
         number, _, high, low, size, original = struct.unpack_from(self._order + "HHIIII", body)
         if number >= len(self._interfaces) or size > len(body) - 20:
             raise Damaged("names an interface that was not described, or ends within its frame")
-        interface = self._interfaces[number]
+        interface = self._interfaces[int(number)]
         self._findings.links[interface.name] += 1
         if interface.link is not None:
             at_us = interface.at_us(high << 32 | low)
@@ -250,3 +253,49 @@ class Reader(FrameReader):
                 return
             yield code, octets[at + 4 : at + 4 + size]
             at += 4 + (size + 3 & ~3)
+
+
+class Writer:
+    """Writes pcapng with the frames of the Linux Bluetooth monitor; session events are comments of their frames."""
+
+    def __init__(self, started_at: datetime) -> None:
+        """Write a log whose zero is `started_at`."""
+        self._scribe = Scribe(started_at)
+
+    def begin(self) -> bytes:
+        """Section and interface, and what stands before the first packet."""
+        section = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
+        interface = struct.pack("<HHI", LINUX_MONITOR, 0, 0) + _option(RESOLUTION, b"\x06") + _option(0, b"")
+        head = _whole_block(SECTION, section) + _whole_block(INTERFACE, interface)
+        return head + b"".join(map(_frame_block, self._scribe.begin()))
+
+    def push(self, packet: Packet) -> bytes:
+        """The packet's blocks.
+
+        Raises:
+            CaptureError: the format cannot hold it.
+        """
+        return b"".join(map(_frame_block, self._scribe.push(packet)))
+
+
+def _frame_block(frame: MonitorFrame) -> bytes:
+    octets = struct.pack(">HH", 0, frame.opcode) + frame.body
+    if frame.at_us < 0:
+        raise CaptureError("pcapng has no times before 1970; write btsnoop or JSON Lines.")
+    head = struct.pack("<IIIII", 0, frame.at_us >> 32, frame.at_us & 0xFFFFFFFF, len(octets), len(octets))
+    comment = frame.comment.encode("utf-8", "replace")[:_LONGEST_COMMENT]
+    options = _option(COMMENT, comment) + _option(0, b"") if comment else b""
+    return _whole_block(ENHANCED, head + _padded(octets) + options)
+
+
+def _whole_block(kind: int, body: bytes) -> bytes:
+    length = struct.pack("<I", len(body) + _LEAST)
+    return struct.pack("<I", kind) + length + body + length
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return struct.pack("<HH", code, len(value)) + _padded(value)
+
+
+def _padded(octets: bytes) -> bytes:
+    return octets + bytes(-len(octets) % 4)

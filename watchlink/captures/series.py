@@ -49,12 +49,14 @@ def rate_packets(rates: Sequence[tuple[float, int]]) -> Iterator[Packet]:
 class Whole:
     """Base of readers that have to see the whole file before they can say anything."""
 
+    fault: CaptureError | None
+    started_at: datetime | None
     most_octets = rr_text.MOST_OCTETS
 
     def __init__(self, name: str, wearables: Wearables) -> None:
         """Read the file called `name` in messages."""
-        self.fault: CaptureError | None = None
-        self.started_at: datetime | None = None
+        self.fault = None
+        self.started_at = None
         self._name = name
         self._findings = wearables.findings
         self._pieces: list[bytes] = []
@@ -73,6 +75,11 @@ class Whole:
         return []
 
 
+def recognises_text(start: bytes) -> bool:
+    """Whether a file that begins so is a text of intervals: text with a figure in it."""
+    return rr_text.recognises(start) and any(0x30 <= octet <= 0x39 for octet in start)
+
+
 class TextReader(Whole):
     """Reads texts of RR intervals; see `rr_text.py`."""
 
@@ -80,7 +87,6 @@ class TextReader(Whole):
         """The file is over: its packets."""
         if self.fault is not None:
             return []
-        self.started_at = UNDATED
         self._findings.format = "text of RR intervals"
         file: BinaryIO = _open(self._pieces)
         try:
@@ -88,6 +94,7 @@ class TextReader(Whole):
         except CaptureError as error:
             self.fault = error
             return []
+        self.started_at = UNDATED
         self._findings.links["RR intervals"] += len(packets) - 1
         return packets
 

@@ -70,6 +70,11 @@ class Wearables:
         """Called when something was learnt, by which what said nothing may say something now."""
 
     @property
+    def own(self) -> bool:
+        """Whether watchlink wrote this capture."""
+        return self._own
+
+    @property
     def started_at(self) -> datetime | None:
         """UTC of the zero, once a frame was seen."""
         return None if self._zero_us is None else UNDATED + timedelta(microseconds=self._zero_us)
@@ -129,7 +134,7 @@ class Wearables:
 
     def read(self, at_us: int, device: Device, attribute: Attribute, value: bytes) -> None:
         """A value was read from a device."""
-        device.reads[attribute] = (at_us, value)
+        device.reads[attribute] = value
         if device.wearable is not None:
             self._attribute(device.wearable, attribute, at_us, value)
 
@@ -180,7 +185,7 @@ class Wearables:
         """The device becomes a wearable of the log."""
         self._met += 1
         wearable = device.wearable = f"w{self._met}"
-        texts = {attribute: value.decode("utf-8", "replace") for attribute, (_, value) in device.reads.items()}
+        texts = {attribute: value.decode("utf-8", "replace") for attribute, value in device.reads.items()}
         profile = profile_for(
             name=device.name,
             manufacturer_name=texts.get(Attribute.MANUFACTURER_NAME, ""),
@@ -188,8 +193,8 @@ class Wearables:
         )
         seat = Seat(at_us=self._at(at_us), person=f"person {self._met}", wearable=wearable, profile=profile.id)
         reads = [
-            AttributeRead(at_us=self._at(read_us), wearable=wearable, attribute=attribute, payload=value)
-            for attribute, (read_us, value) in sorted(device.reads.items(), key=lambda item: item[1][0])
+            AttributeRead(at_us=seat.at_us, wearable=wearable, attribute=attribute, payload=value)
+            for attribute, value in device.reads.items()
         ]
         return [seat, *reads]
 
