@@ -409,7 +409,7 @@ class TestBtsnoop(CaptureFormatContract):
         octets = _snoop((0, True, _connected(0x40, _A)), (1, True, _acl(0x40, _DECLARATION)[0]))
         second = 16 + 24 + len(_connected(0x40, _A))
         path.write_bytes(octets[: second + 10])
-        assert f"record's header at byte {second}." in str(_read_until_fault(path)[1])
+        assert f"cut off within the record at byte {second}." in str(_read_until_fault(path)[1])
         path.write_bytes(octets[:-1])
         assert f"within the record at byte {second}." in str(_read_until_fault(path)[1])
 
@@ -418,14 +418,13 @@ class TestBtsnoop(CaptureFormatContract):
             _snoop((0, True, b"\x04\x00\x00\x00")) + struct.pack(">IIIIq", 0, 0xFFFFFFF0, 1, 0, 0) + bytes(99)
         )
         error = _read_until_fault(path)[1]
-        assert "the record at byte 44 claims 4294967280 octets" in str(error)
+        assert "claims 4294967280 octets for the record at byte 44" in str(error)
 
     @pytest.mark.parametrize(
         ("version", "link", "words"),
         [
-            (1, 1001, r"HCI without packet types \(1001\)"),
-            (1, 2001, r"Linux monitor \(2001\)"),
-            (1, 1003, "data link 1003"),
+            (1, 1003, r"HCI BSCP \(1003\)"),
+            (1, 1999, "data link 1999"),
             (2, 1002, "version 2"),
         ],
     )
@@ -458,7 +457,7 @@ class TestBtsnoop(CaptureFormatContract):
         (b"\x00", "begins with 00"),
         (b"noise" * 1000, "begins with 6e 6f 69 73 65 6e 6f 69"),
         (b'{"another": "format"}\n', "is no capture that watchlink knows"),
-        (b"\xd4\xc3\xb2\xa1" + bytes(20), "begins with d4 c3 b2 a1"),
+        (b"\xd4\xc3\xb2\xa1" + bytes(20), "link type 0"),
         (gzip.compress(b"noise"), "is no capture that watchlink knows"),
         (b"\x1f\x8b", "cannot be read"),
         (b"\x1f\x8b" + b"\xff" * 50, "cannot be read"),
@@ -484,11 +483,12 @@ def test_a_folder_is_no_capture(tmp_path: Path) -> None:
 
 
 def test_the_file_is_closed_when_the_context_is_left(path: Path) -> None:
-    path.write_bytes(_jsonl())
+    long = [Notification(at_us=number, wearable="w1", payload=bytes(100)) for number in range(5000)]
+    path.write_bytes(_jsonl(long))
     with open_capture(path) as capture:
         next(capture.packets)
     with pytest.raises(ValueError, match="closed file"):
-        next(capture.packets)
+        list(capture.packets)
 
 
 _BTSNOOP_HEAD, _JSONL_HEAD = _btsnoop([]), _jsonl(())
@@ -598,21 +598,6 @@ def test_a_real_capture_without_heart_rate_is_read_to_its_last_octet_and_has_non
     assert _read(original)[1] == []
     path.write_bytes(original.read_bytes()[:-1])
     assert "is cut off within the record" in str(_read_until_fault(path)[1])  # so the last record was reached
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("real/btsnoop_monitor_btmon.log", r"Linux monitor \(2001\)"),
-        ("real/dlt192_ppi_crackle.pcap", "no capture that watchlink knows"),
-        ("reframed/kyto_15min_pklg_le.pklg", "no capture that watchlink knows"),
-    ],
-)
-def test_a_real_capture_of_a_format_that_is_not_read_yet_is_refused_in_plain_words(
-    shared_data: Path, name: str, words: str
-) -> None:
-    with pytest.raises(CaptureError, match=words):
-        _read(shared_data / "captures" / name)
 
 
 @pytest.fixture(scope="module")
