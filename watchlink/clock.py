@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 T = TypeVar("T")
 
 _US_PER_S: Final = 1_000_000
+_LOOK_AGAIN_S: Final = 0.1
 
 
 class Clock(Protocol):
@@ -99,10 +100,58 @@ class VirtualClock:
         while (left_us := at_us - self.now_us()) > 0:  # noqa: ASYNC110 - a timer may fire a little early
             await asyncio.sleep(left_us / _US_PER_S)
 
+    def hold(self) -> None:
+        """Let time stand still: timers wait until `go_on`; what comes from outside still comes."""
+        self._selector.held = True
+
+    def go_on(self, *, speed: float | None = None) -> None:
+        """Let time run again from where it stands, at another pace if `speed` says one.
+
+        Raises:
+            ValueError: `speed` is not above zero.
+        """
+        if speed is not None and not speed > 0:
+            raise ValueError(f"speed must be above 0, got {speed}")
+        self._selector.go_on(speed)
+
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run in a loop that keeps virtual time. A clock can run several mains, one after another."""
         with asyncio.Runner(loop_factory=lambda: _VirtualLoop(self._selector)) as runner:
             return runner.run(main)
+
+
+class FollowingClock:
+    """The axis of a recording that still grows: real time goes on from its newest packet."""
+
+    def __init__(self, *, started_at: datetime) -> None:
+        """Start the axis at `started_at`, with no packet yet."""
+        self._started_at = started_at
+        self._newest_us = 0
+        self._since = Stopwatch()
+
+    @property
+    def started_at(self) -> datetime:
+        """UTC of the zero of this axis."""
+        return self._started_at
+
+    def arrived(self, at_us: int) -> None:
+        """A packet of this time has come."""
+        if at_us >= self._newest_us:
+            self._newest_us = at_us
+            self._since.restart()
+
+    def now_us(self) -> int:
+        """Microseconds of the newest packet, and what has passed since it came."""
+        return self._newest_us + round(self._since.elapsed_s() * _US_PER_S)
+
+    async def sleep_until_us(self, at_us: int) -> None:
+        """Sleep until the axis has come there."""
+        while (left_us := at_us - self.now_us()) > 0:  # noqa: ASYNC110 - packets may move the axis meanwhile
+            await asyncio.sleep(left_us / _US_PER_S)
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run in the ordinary event loop."""
+        return asyncio.run(main)
 
 
 def clock_text(seconds: float) -> str:
@@ -116,12 +165,14 @@ class _JumpingSelector(selectors.BaseSelector):
 
     def __init__(self, *, speed: float | None) -> None:
         self.now_s = 0.0
+        self.held = False
         self._speed = speed
         self._real_zero_s: float | None = None
         self._inner = selectors.DefaultSelector()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:  # no timer at all: only the outside world (a thread, a signal) can wake the loop
+        # No timer at all, or no time for it: only the outside world (a thread, a signal) can wake the loop.
+        if timeout is None or (self.held and timeout > 0):
             return self._inner.select(None)
         wait_s = 0.0
         if self._speed is not None and timeout > 0:
@@ -133,6 +184,11 @@ class _JumpingSelector(selectors.BaseSelector):
         if not ready and timeout > 0:
             self.now_s += timeout
         return ready
+
+    def go_on(self, speed: float | None) -> None:
+        self.held = False
+        self._speed = speed or self._speed
+        self._real_zero_s = None  # the pace counts from here
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._inner.register(fileobj, events, data)
@@ -177,6 +233,11 @@ class Stopwatch:
     def elapsed_s(self) -> float:
         """Seconds since the start or the last restart."""
         return time.monotonic() - self._since_s
+
+
+def pause() -> None:
+    """Let a thread wait a little before it looks again whether something has grown."""
+    time.sleep(_LOOK_AGAIN_S)
 
 
 def utc_now() -> datetime:

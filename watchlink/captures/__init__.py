@@ -7,6 +7,8 @@ its module with `recognises` and a `Reader`, and add one line to `_FORMATS`.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -18,6 +20,7 @@ from typing import BinaryIO, Final, TypeAlias, cast
 from watchlink.captures import btsnoop, fit, jsonl, packetlogger, pcap, pcapng, series
 from watchlink.captures.capture import UNDATED, Capture, Findings, Reader
 from watchlink.captures.wearables import Wearables
+from watchlink.clock import pause
 from watchlink.errors import CaptureError
 from watchlink.packets import Packet
 
@@ -88,6 +91,23 @@ def _to_the_end(file: BinaryIO) -> Iterator[bytes]:
     read = getattr(file, "read1", file.read)  # a pipe gives what it has instead of waiting for more
     while piece := read(_PIECE):
         yield piece
+
+
+def grown(file: BinaryIO) -> Iterator[bytes]:
+    """What is in a file, and what is written to it from now on, without end.
+
+    Raises:
+        OSError: the file was made shorter.
+    """
+    read = 0
+    while True:
+        if piece := file.read(_PIECE):
+            read += len(piece)
+            yield piece
+        elif os.fstat(file.fileno()).st_size < read:
+            raise OSError(errno.ESTALE, "it was made shorter while it was followed")
+        else:
+            pause()
 
 
 def _pieces(file: BinaryIO, name: str, read: Callable[[BinaryIO], Iterator[bytes]]) -> Iterator[bytes]:

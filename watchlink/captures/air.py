@@ -16,6 +16,7 @@ from collections import OrderedDict
 from typing import Final
 
 from watchlink.captures.attributes import NOTIFICATION, Conversation, Device, said_by_server
+from watchlink.captures.capture import AGAIN, BAD_CHECKSUM, CUT_SHORT, ENCRYPTED, TOO_SHORT
 from watchlink.captures.host import advertised_name
 from watchlink.captures.wearables import Wearables
 from watchlink.packets import Attribute
@@ -111,16 +112,16 @@ class AirFollower:
             decrypted: the sniffer has taken the encryption away.
         """
         if len(octets) < 9:
-            self._findings.dropped["too short"] += 1
+            self._findings.dropped[TOO_SHORT] += 1
             return
         pdu = octets[4 : 6 + octets[5]]
         if len(octets) < 9 + octets[5]:
-            self._findings.dropped["cut short"] += 1
+            self._findings.dropped[CUT_SHORT] += 1
             return
         checked = octets[4 : 9 + octets[5]]
         if octets[:4] == _ADVERTISING:
             if crc_good is False or (crc_good is None and crc(checked[:-3], _ADVERTISING_CRC) != checked[-3:]):
-                self._findings.dropped["bad checksum"] += 1
+                self._findings.dropped[BAD_CHECKSUM] += 1
             else:
                 self._advertised(pdu)
             return
@@ -130,7 +131,7 @@ class AirFollower:
         else:
             self._connections.move_to_end(octets[:4])
         if crc_good is False or (crc_good is None and not _checks(connection, checked)):
-            self._findings.dropped["bad checksum"] += 1
+            self._findings.dropped[BAD_CHECKSUM] += 1
             return
         self._data(at_us, connection, pdu, by_peripheral=by_peripheral, decrypted=decrypted)
 
@@ -167,7 +168,7 @@ class AirFollower:
         connection.ended_us = at_us + _US_PER_OCTET * (len(pdu) + 4 + _PREAMBLE_AND_CRC)
         if connection.repeats(at_us, head, payload, by_peripheral=by_peripheral):
             if payload:  # an empty packet is how a link stays alive, not a loss
-                self._findings.dropped["sent again"] += 1
+                self._findings.dropped[AGAIN] += 1
             return
         if kind == _CONTROL:
             self._control(at_us, connection, payload, decrypted=decrypted)
@@ -175,7 +176,7 @@ class AirFollower:
         if not payload or kind not in (_BEGINS, _CONTINUES):
             return
         if connection.encrypted and not decrypted:
-            self._findings.dropped["encrypted"] += 1
+            self._findings.dropped[ENCRYPTED] += 1
             return
         self._l2cap(at_us, connection, kind, payload, by_peripheral=by_peripheral)
 

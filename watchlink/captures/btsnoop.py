@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from watchlink.captures.capture import Damaged
+from watchlink.captures.capture import CUT_SHORT, Damaged
 from watchlink.captures.frames import LONGEST_FRAME, MOST_ALIKE, FrameReader, check_time
 from watchlink.captures.host import ACL, ALIKE, COMMAND, EVENT, HostFollower
 from watchlink.captures.links import MonitorLink
@@ -102,7 +102,7 @@ class Reader(FrameReader):
         assert self._push is not None
         self._wearables.begin(check_time(at_us))
         if original > len(octets):
-            self._findings.dropped["cut short"] += 1
+            self._findings.dropped[CUT_SHORT] += 1
             return
         cell = self._push(at_us, flags, octets)
         if cell is None:

@@ -22,6 +22,22 @@ LAST_US: Final = round((datetime.max.replace(tzinfo=UTC) - UNDATED).total_second
 """The calendar's last second."""
 
 
+# Reasons for which frames are dropped, as they are counted and said.
+AGAIN: Final = "packets on the air were sent again and count once"
+BAD_CHECKSUM: Final = "packets on the air had a bad checksum"
+CUT_SHORT: Final = "frames were cut short when they were captured"
+ENCRYPTED: Final = "packets on the air were encrypted"
+TOO_SHORT: Final = "frames were too short to be anything"
+WHITENED: Final = "packets on the air are still whitened"
+_HINDERS: Final = frozenset((CUT_SHORT, ENCRYPTED, WHITENED))
+_HELP: Final = {
+    CUT_SHORT: "Capture whole frames: no snapshot length; on Android the full HCI snoop log, not the filtered one.",
+    ENCRYPTED: "A sniffer can only read them if it had the key when the two paired. Record on the phone or computer "
+    "itself instead (btsnoop, PacketLogger, btmon): there nothing is encrypted.",
+    WHITENED: "Let the sniffer take the whitening away.",
+}
+
+
 class Damaged(ValueError):
     """A record that cannot be: nothing behind it can be trusted. The message says what it does, its reader where."""
 
@@ -68,6 +84,14 @@ class Findings:
     def att_pdus(self) -> int:
         """Attribute Protocol data units."""
         return self.others[0] + self.notifications
+
+    def hindrances(self) -> list[str]:
+        """What of the file could not be used, as sentences that say what would help."""
+        return [
+            f"{count} {what}." + (f" {_HELP[what]}" if what in _HELP else "")
+            for what, count in sorted(self.dropped.items())
+            if what in _HINDERS
+        ]
 
     def span(self, first_us: int, last_us: int) -> None:
         """Frames were seen from `first_us` to `last_us`."""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import Final
 
-from watchlink.captures.capture import FIRST_US, LAST_US, Damaged
+from watchlink.captures.capture import CUT_SHORT, FIRST_US, LAST_US, Damaged
 from watchlink.captures.links import Link
 from watchlink.captures.wearables import Wearables
 from watchlink.clock import clock_text
@@ -105,7 +105,7 @@ class FrameReader(ABC):
         """
         self._wearables.begin(check_time(at_us))
         if original > len(octets):
-            self._findings.dropped["cut short"] += 1
+            self._findings.dropped[CUT_SHORT] += 1
         else:
             if len(link.passed_over) > MOST_ALIKE:
                 link.passed_over.clear()

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from watchlink.captures.air import AirFollower
-from watchlink.captures.capture import Damaged
+from watchlink.captures.capture import TOO_SHORT, WHITENED, Damaged
 from watchlink.captures.host import ACL, ALIKE, COMMAND, EVENT, HostFollower
 from watchlink.captures.wearables import RECORD_IDENT, Wearables
 
@@ -213,11 +213,11 @@ class _AirLinkWithHeader(_AirLink):
 
     def push(self, at_us: int, octets: bytes) -> None:
         if len(octets) < self._HEAD:
-            self._wearables.findings.dropped["too short"] += 1
+            self._wearables.findings.dropped[TOO_SHORT] += 1
             return
         flags = octets[8] | octets[9] << 8
         if not flags & self._DEWHITENED:
-            self._wearables.findings.dropped["whitened"] += 1
+            self._wearables.findings.dropped[WHITENED] += 1
             return
         sender = flags >> 7 & 0b111
         self._follower.push(
@@ -245,7 +245,7 @@ class _NordicLink(_AirLink):
         # one has no version there, and begins with a magic number in the place of the board.
         at = 8 if octets[:2] == b"\xbe\xef" else 7
         if len(octets) < at + self._RADIO_HEADER:
-            self._wearables.findings.dropped["too short"] += 1
+            self._wearables.findings.dropped[TOO_SHORT] += 1
             return
         flags = octets[at + 1] if at == 7 else octets[at]
         start = at + (self._RADIO_HEADER if at == 7 else self._RADIO_HEADER - 1)

@@ -2,19 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+import re
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from watchlink.commands.running import archive_path, say
-from watchlink.errors import SessionFileError
+from watchlink.errors import CaptureError, SessionFileError
 
 if TYPE_CHECKING:
-    from watchlink.captures.capture import Capture
+    from watchlink.captures.capture import Capture, Findings
     from watchlink.packets import SessionEvent
     from watchlink.session import Plan
     from watchlink.vocabulary import Vocabulary
+
+
+_TIME: Final = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)$")
+
+
+def _seconds(text: str) -> float:
+    """A time on the session's axis as a person writes it: 90, 1:30 or 0:01:30.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    match = _TIME.match(text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no time; write 90, 1:30 or 0:01:30.")
+    hours, minutes, seconds = match.groups(default="0")
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+
+
+def _handle(text: str) -> int:
+    """An attribute handle, as Wireshark shows it (0x0012) or as a number.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        handle = int(text, 0)
+    except ValueError:
+        handle = 0
+    if not 1 <= handle <= 0xFFFF:
+        raise typer.BadParameter(f"{text!r} is no attribute handle; write 0x0012 or 18.")
+    return handle
+
+
+FromOption = Annotated[
+    float | None, typer.Option("--from", metavar="TIME", parser=_seconds, help="Begin there: 90, 1:30 or 0:01:30.")
+]
+ToOption = Annotated[float | None, typer.Option("--to", metavar="TIME", parser=_seconds, help="End there.")]
+HandleOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="HANDLE",
+        parser=_handle,
+        help="The value handle of the heart rate (0x0012), where the capture does not hold its discovery.",
+    ),
+]
 
 
 def read_plan(path: Path) -> Plan:
@@ -55,6 +103,61 @@ def recorded(number: int, archive: Path | None) -> Generator[Capture]:
             say("This session was interrupted: its recorder ended without closing it. This is what was recorded.")
         with closing(opened.packets(number)) as packets:
             yield Capture(started_at=stored.started_at, packets=packets)
+
+
+@contextmanager
+def captured(
+    files: Sequence[Path],
+    *,
+    offsets_s: Sequence[float] = (),
+    handle: int | None = None,
+    from_s: float | None = None,
+    to_s: float | None = None,
+    follow: bool = False,
+) -> Generator[tuple[Capture, list[Findings]]]:
+    """Captures as one log, cut to what is asked for; and what the reading of each comes across.
+
+    Raises:
+        CaptureError: one of them cannot be opened.
+    """
+    from watchlink.captures import grown, open_capture
+    from watchlink.captures.arranging import part, together
+    from watchlink.captures.capture import Capture
+
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(open_capture(file, handle=handle, pieces=grown if follow else None)) for file in files
+        ]
+        started_at, packets = opened[0].started_at, opened[0].packets
+        if len(opened) > 1:
+            started_at, packets = together(opened, offsets_s=(0.0, *offsets_s))
+        if from_s is not None or to_s is not None:
+            packets = part(packets, from_us=_microseconds(from_s), to_us=_microseconds(to_s))
+        yield Capture(started_at=started_at, packets=packets), [capture.findings for capture in opened]
+
+
+def say_what_was_found(findings: Sequence[Findings], *, heart_rate: bool) -> None:
+    """What a person should know after captures were read.
+
+    Raises:
+        CaptureError: there was no heart rate, and something that was in the way.
+    """
+    for found in findings:
+        for remark in found.remarks:
+            say(remark)
+    hindrances = [sentence for found in findings for sentence in found.hindrances()]
+    if heart_rate:
+        for sentence in hindrances:
+            say(sentence)
+        return
+    nothing = "It was read to its end, and there is no heart-rate notification in it."
+    if hindrances:
+        raise CaptureError(" ".join((nothing, *hindrances)))
+    say(nothing)
+
+
+def _microseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(1e6 * seconds)
 
 
 def _text(path: Path) -> str:

@@ -34,12 +34,12 @@ def show(
     from rich.console import Console
 
     from watchlink.captures import open_capture
+    from watchlink.captures.arranging import laid_beside
     from watchlink.commands.reading import read_events, recorded
     from watchlink.fold import SessionFold
     from watchlink.reports.session_record import session_record
     from watchlink.reports.timeline import timeline_lines, timeline_report
     from watchlink.session import parse_person
-    from watchlink.sources.replay import laid_beside
 
     fold = SessionFold()
     beside = () if events is None else read_events(events, offset_s=events_offset)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from watchlink.clock import VirtualClock
-from watchlink.commands.live import Seats, _heard
+from watchlink.commands.seating import Seats, heard_near
 from watchlink.errors import LinkError, LinkFault
 from watchlink.sources.ble import Found, Radio
 from watchlink.sources.virtual.air import VirtualAir
@@ -58,7 +58,7 @@ def looked_for(*, off: Sequence[int]) -> list[Found]:
                 air.switch_adapter_off(adapter)
             first, second, third = air.radios
             radios = (hearing_only(NAMES[0], first), hearing_only(NAMES[1], second), third)
-            return await _heard(seats, 2.0, radios)
+            return await heard_near(seats, 2.0, radios)
 
     return clock.run(main())
 

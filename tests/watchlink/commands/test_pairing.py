@@ -29,10 +29,10 @@ from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, 
 from firmware_profiles.profiles import load_profiles
 from watchlink.clock import Clock
 from watchlink.commands import main
-from watchlink.commands.live import _parse_seats, wearers_of
 from watchlink.commands.nearby import Air, owners
 from watchlink.commands.pair import Wishes, pair_on
 from watchlink.commands.scan import _Nearby, listen, nearby_table
+from watchlink.commands.seating import parse_seats, wearers_of
 from watchlink.commands.trying import try_wearable
 from watchlink.devices import Device, LastTest, load_devices, save_devices
 from watchlink.errors import LinkError, LinkFault
@@ -624,12 +624,12 @@ def test_without_seats_who_is_remembered_sits_under_the_pseudonym() -> None:
 
 
 def test_a_seat_may_be_remembered_or_named_and_need_not_be_near() -> None:
-    seats = _parse_seats(["Otter=HR 7", "heron"], [_device(address="1", identity="proof")])
+    seats = parse_seats(["Otter=HR 7", "heron"], [_device(address="1", identity="proof")])
     assert _seated(seats.wearers([_found("HR 7", "9")])) == [
         ("Otter", "w1", "9", None),
         ("Heron", "w2", "1", "proof"),
     ]
-    assert not _parse_seats([], [])
+    assert not parse_seats([], [])
 
 
 @pytest.mark.parametrize(
@@ -645,4 +645,4 @@ def test_a_seat_may_be_remembered_or_named_and_need_not_be_near() -> None:
 )
 def test_a_seat_that_cannot_be_is_told(texts: list[str], words: str) -> None:
     with pytest.raises(typer.BadParameter, match=re.escape(words)):
-        _parse_seats(texts, [_device()])
+        parse_seats(texts, [_device()])

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from watchlink.captures.arranging import laid_beside
 from watchlink.clock import VirtualClock
 from watchlink.packets import EventKind, Notification, Packet, SessionEvent
-from watchlink.sources.replay import ReplaySource, laid_beside
+from watchlink.sources.replay import ReplaySource
 
 _STARTED_AT = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
 _TIMES = st.lists(st.integers(0, 7_200_000_000), max_size=60)
