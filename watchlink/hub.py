@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
-from watchlink.archive import Recorder
 from watchlink.clock import Clock
 from watchlink.fold import SessionFold
 from watchlink.packets import Packet
@@ -22,6 +21,27 @@ from watchlink.timeline import Timeline
 Item: TypeAlias = Packet | Reading
 
 _TICK_US: Final = 500_000
+
+
+class Recorder(Protocol):
+    """Something that keeps packets: the archive, a capture file."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why keeping does not work at present, None while it does."""
+        ...
+
+    def accept(self, packet: Packet) -> None:
+        """Keep a packet."""
+        ...
+
+    def tick(self) -> None:
+        """Time has passed: what is still in memory may be due."""
+        ...
+
+    def close(self) -> None:
+        """The session is over."""
+        ...
 
 
 class Sink(Protocol):

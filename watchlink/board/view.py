@@ -6,7 +6,6 @@ eyes). Narrow screens lose columns, never people. Nothing flashes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -16,18 +15,15 @@ from rich.text import Text
 from watchlink.board.state import AgainstUsual, BoardState, PersonState, Signal
 from watchlink.clock import clock_text
 from watchlink.packets import EventKind, SessionEvent
+from watchlink.sparklines import sparkline
 from watchlink.texts import shown
 
 BLUE: Final = "#56B4E9"
 ORANGE: Final = "#E69F00"
 QUIET: Final = "grey58"
 
-_BARS: Final = "▁▂▃▄▅▆▇█"
-_ASCII_BARS: Final = "_.-=+*%#"
 _TREND_COLUMNS: Final = 8
 _WIDE_TREND_COLUMNS: Final = 14
-# A trend is drawn over at least this many bpm, so that a quiet heart looks quiet.
-_TREND_SPAN_BPM: Final = 16.0
 _WIDE: Final = 100
 # On a narrow screen these may be cut off; together all columns then fit into 80.
 _NARROW_COLUMNS: Final = {"alias": 10, "mark": 13}
@@ -111,23 +107,3 @@ def _event_line(event: SessionEvent) -> Text:
     what = f"begins: {event.note or event.label}" if event.kind is EventKind.BLOCK else event.label
     who = f" - {event.person}" if event.person else ""
     return Text.assemble((clock_text(event.happened_us / 1_000_000), QUIET), "  ", shown(what + who))
-
-
-def sparkline(values: Sequence[float | None], *, columns: int, ascii_only: bool = False) -> str:
-    """Values as a row of `columns` bars, their mean in each; a gap is a space. Empty if nothing is known."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return ""
-    middle = (min(known) + max(known)) / 2
-    span = max(_TREND_SPAN_BPM, max(known) - min(known))
-    bars = _ASCII_BARS if ascii_only else _BARS
-    size = len(values) / columns
-    line = ""
-    for column in range(columns):
-        part = [v for v in values[round(column * size) : round((column + 1) * size)] if v is not None]
-        if not part:
-            line += " "
-            continue
-        share = (sum(part) / len(part) - middle) / span + 0.5
-        line += bars[min(len(bars) - 1, max(0, int(share * len(bars))))]
-    return line

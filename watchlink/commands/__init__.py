@@ -15,13 +15,17 @@ import typer
 
 from watchlink import __version__
 from watchlink.commands.analyse import analyse
+from watchlink.commands.convert import convert
+from watchlink.commands.decode import decode
 from watchlink.commands.demo import demo
 from watchlink.commands.devices import devices
 from watchlink.commands.doctor import doctor
 from watchlink.commands.exits import INTERRUPTED, ends_with_its_reader, exit_code
+from watchlink.commands.inspect import inspect
 from watchlink.commands.live import live
 from watchlink.commands.pair import pair
 from watchlink.commands.profiles import profiles
+from watchlink.commands.record import record
 from watchlink.commands.replay import replay
 from watchlink.commands.scan import scan
 from watchlink.commands.sessions import sessions
@@ -40,7 +44,11 @@ app.command()(ends_with_its_reader(doctor))
 app.command()(ends_with_its_reader(scan))
 app.command()(ends_with_its_reader(pair))
 app.command()(ends_with_its_reader(live))
+app.command()(ends_with_its_reader(record))
 app.command()(ends_with_its_reader(replay))
+app.command()(ends_with_its_reader(inspect))
+app.command()(ends_with_its_reader(decode))
+app.command()(ends_with_its_reader(convert))
 app.command()(ends_with_its_reader(show))
 app.command()(ends_with_its_reader(schema))
 app.command()(ends_with_its_reader(analyse))

@@ -50,6 +50,7 @@ from watchlink.timeline import Timeline
 from watchlink.unit_audit import RrUnitVerdict
 
 _REFRESH_S: Final = 0.25
+_PROGRESS_S: Final = 10.0
 _UNITS: Final = {RrUnitVerdict.TICKS: "1/1024 s, as the standard says", RrUnitVerdict.MILLISECONDS: "1 ms"}
 # Changes of a link that a person should hear of; the others are in the log and in --json.
 _TOLD: Final = frozenset(
@@ -193,6 +194,67 @@ class JsonSink:
         """Print the associations."""
         for record in association_records(timeline):
             self._out.write(self._encode(record) + "\n")
+        self._out.flush()
+
+
+class ProgressSink:
+    """Sink: how far a recording has come; a line that is redrawn on a terminal, else one every ten seconds."""
+
+    def __init__(self, out: TextIO, *, as_json: bool) -> None:
+        """Print to `out`."""
+        self._out = out
+        self._as_json = as_json
+        self._moving = out.isatty() and not as_json
+        self._since = Stopwatch()
+        self._shown_us = 0
+        self._newest_us = 0
+        self._reports = 0
+        self._intervals = 0
+        self._people: set[str] = set()
+        self._silent: set[str] = set()
+
+    def accept(self, item: Item) -> None:
+        """Count it."""
+        match item:
+            case Measured():
+                self._reports += 1
+                self._intervals += len(item.rr_ticks)
+            case Seat():
+                self._people.add(item.wearable)
+            case LinkChange():
+                lost = item.state in (LinkState.LOST, LinkState.STALLED, LinkState.BACKING_OFF)
+                (self._silent.add if lost else self._silent.discard)(item.wearable)
+            case _:
+                pass
+
+    def tick(self, now_us: int, *, trouble: str | None) -> None:
+        """Say how far it is, if it is time."""
+        self._newest_us = max(self._newest_us, now_us)
+        if self._since.elapsed_s() < (_REFRESH_S if self._moving else _PROGRESS_S):
+            return
+        self._since.restart()
+        self._say(trouble)
+
+    def close(self, timeline: Timeline) -> None:
+        """Say how far it came."""
+        self._newest_us = max(self._newest_us, round(timeline.duration_s * 1e6))
+        self._say(None)
+        if self._moving:
+            self._out.write("\n")
+            self._out.flush()
+
+    def _say(self, trouble: str | None) -> None:
+        if self._as_json:
+            record = {"type": "progress", "at_s": self._newest_us / 1e6, "wearables": len(self._people)}
+            record |= {"notifications": self._reports, "rr_intervals": self._intervals, "trouble": trouble}
+            self._out.write(json.dumps(record) + "\n")
+            self._out.flush()
+            return
+        lost = f", {len(self._silent)} of them silent" if self._silent else ""
+        words = f"{clock_text(self._newest_us / 1e6)} {len(self._people)} wearables{lost}: "
+        words += f"{self._reports} heart-rate notifications, {self._intervals} RR intervals"
+        words += f". NOT SAVED AT PRESENT: {shown(trouble)}" if trouble else ""
+        self._out.write(f"\r\x1b[K{words}" if self._moving else f"{words}\n")
         self._out.flush()
 
 

@@ -51,10 +51,26 @@ def _handle(text: str) -> int:
     return handle
 
 
+def _format(text: str) -> str:
+    """A format that is written.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    if text not in FORMATS:
+        raise typer.BadParameter(f"{text!r} is no format that is written; write one of {', '.join(FORMATS)}.")
+    return text
+
+
+FORMATS: Final = ("jsonl", "btsnoop", "pcapng")
 FromOption = Annotated[
     float | None, typer.Option("--from", metavar="TIME", parser=_seconds, help="Begin there: 90, 1:30 or 0:01:30.")
 ]
 ToOption = Annotated[float | None, typer.Option("--to", metavar="TIME", parser=_seconds, help="End there.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", parser=_format, metavar="|".join(FORMATS), help="Of the file; else by its suffix."),
+]
 HandleOption = Annotated[
     int | None,
     typer.Option(

@@ -20,7 +20,7 @@ from dsp import BeatLabel, CleanBeat, CleanSeries, Spike, SpikeEnding, SpikeStar
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
 from watchlink.board.state import AgainstUsual, BoardFold, BoardState, PersonState, Signal
-from watchlink.board.view import render_board, sparkline
+from watchlink.board.view import render_board
 from watchlink.captures import open_capture
 from watchlink.fold import SessionFold
 from watchlink.packets import EventKind, LinkChange, LinkState, Notification, Packet, Seat, SessionEvent
@@ -42,6 +42,7 @@ from watchlink.readings import (
 )
 from watchlink.session import default_plan
 from watchlink.sources.virtual.practice import practice
+from watchlink.sparklines import sparkline
 
 _FORBIDDEN = ("stress", "anxi", "emotion", "calm", "diagnos", "risk", "abnormal")
 
