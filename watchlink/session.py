@@ -214,6 +214,8 @@ def parse_events(
 ) -> tuple[SessionEvent, ...]:
     """Events from CSV: columns `at_s` (or `t_s`), `label`; if there, `kind` (mark, block, role), `person`, `note`.
 
+    What HRV Logger writes beside its intervals (`timestamp` in ms since the start, `annotation`) is read too.
+
     Args:
         lines: of the file.
         file: its name, for messages.
@@ -236,11 +238,12 @@ def parse_events(
 
 def _event(row: Mapping[str | None, Any], where: str, vocabulary: Vocabulary, offset_s: float) -> SessionEvent:
     cells = {key: value.strip() for key, value in row.items() if isinstance(key, str) and isinstance(value, str)}
-    at_s, label = cells.get("at_s", cells.get("t_s", "")), cells.get("label", "")
+    at_s, label = cells.get("at_s", cells.get("t_s", "")), cells.get("label", cells.get("annotation", ""))
+    ms = "" if at_s else cells.get("timestamp", "")
     if not label:
         raise SessionFileError(f"{where}: no label. Expected the columns at_s and label.")
     try:
-        seconds = float(at_s) + offset_s
+        seconds = (float(ms) / 1000 if ms else float(at_s)) + offset_s
     except ValueError:
         seconds = nan
     if not abs(seconds) < _LONGEST_S:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -76,7 +77,10 @@ class CaptureFile:
         self._packer = zlib.compressobj(wbits=_GZIP) if packed else None
         self._regular = regular
         self._waiting = bytearray()
-        self._waiting_packets = 0
+        self._made = 0
+        # Where in the file each packet ends that is not written yet; those in the packer end where it is flushed.
+        self._ends: deque[int] = deque()
+        self._in_packer = 0
         self._trouble: str | None = None
         self._since_sync = Stopwatch()
         self.octets = 0
@@ -134,7 +138,7 @@ class CaptureFile:
     @property
     def unsaved(self) -> int:
         """Packets that arrived and are not in the file."""
-        return self._waiting_packets
+        return len(self._ends) + self._in_packer
 
     def write(self, packet: Packet) -> None:
         """Write a packet, in larger portions than one.
@@ -151,15 +155,18 @@ class CaptureFile:
     def accept(self, packet: Packet) -> None:
         """Take a packet; it is in the file by the next `tick` that has time for it."""
         self._put(self._writer.push(packet))
-        self._waiting_packets += 1
         self.packets += 1
+        if self._packer is None:
+            self._ends.append(self._made)
+        else:
+            self._in_packer += 1
 
     def tick(self) -> None:
         """Time has passed."""
         if self._since_sync.elapsed_s() >= (_SYNC_S if self._trouble is None else _RETRY_S):
             self._since_sync.restart()
-            if self._packer is not None and self._waiting_packets:
-                self._waiting += self._packer.flush(zlib.Z_SYNC_FLUSH)
+            if self._in_packer:
+                self._flush_packer(zlib.Z_SYNC_FLUSH)
             self._write()
             if self._regular and self._trouble is None:
                 os.fsync(self._file.fileno())
@@ -168,14 +175,24 @@ class CaptureFile:
         """Write what is left; what cannot be written is in `unsaved`."""
         if self._file.closed:
             return
-        if self._packer is not None:
-            self._waiting += self._packer.flush()
-            self._packer = None
+        self._flush_packer(zlib.Z_FINISH)
         self._write()
         self._file.close()
 
     def _put(self, octets: bytes) -> None:
-        self._waiting += octets if self._packer is None else self._packer.compress(octets)
+        octets = octets if self._packer is None else self._packer.compress(octets)
+        self._waiting += octets
+        self._made += len(octets)
+
+    def _flush_packer(self, how: int) -> None:
+        """Get out of the packer what is still in it."""
+        if self._packer is None:
+            return
+        octets = self._packer.flush(how)
+        self._waiting += octets
+        self._made += len(octets)
+        self._ends.extend([self._made] * self._in_packer)
+        self._in_packer = 0
 
     def _write(self) -> None:
         try:
@@ -183,10 +200,11 @@ class CaptureFile:
                 written = self._file.write(self._waiting) or 0
                 self.octets += written
                 del self._waiting[:written]
+                while self._ends and self._ends[0] <= self.octets:
+                    self._ends.popleft()
         except BrokenPipeError:
             raise
         except OSError as error:
             self._trouble = error.strerror or str(error)
         else:
             self._trouble = None
-            self._waiting_packets = 0

@@ -98,10 +98,16 @@ def record(
 
 
 def _say_goodbye(file: CaptureFile, target: Path, *, as_json: bool) -> None:
+    from watchlink.captures import STANDARD_INPUT
+
+    saved = file.packets - file.unsaved
     if as_json:
-        end = {"type": "recorded", "file": str(target), "packets": file.packets, "octets": file.octets}
+        end = {"type": "recorded", "file": str(target), "packets": saved, "octets": file.octets}
         say(json.dumps(end | {"unsaved": file.unsaved}))
         return
     if file.unsaved:
         say(f"{file.unsaved} packets could not be saved: {file.trouble}. What was written before is whole.")
-    say(f"{file.packets} packets are in {target}. See what is in it: watchlink inspect {target}")
+    if target == STANDARD_INPUT:
+        say(f"{saved} packets were written.")
+    else:
+        say(f"{saved} packets are in {target}. See what is in it: watchlink inspect {target}")
