@@ -222,7 +222,8 @@ class AirFollower:
 
     def _server(self, connection: _Connection, *, is_peripheral: bool) -> tuple[Device, Conversation]:
         name = self._names.get(connection.address, "") if is_peripheral else ""
-        device = self._wearables.device(b"air%d" % is_peripheral + connection.address, name=name)
+        side = b"" if is_peripheral else b"central of "
+        device = self._wearables.device(side + connection.address, name=name)
         device.connections += 1
 
         def on_read(at_us: int, attribute: Attribute, value: bytes) -> None:

@@ -62,11 +62,11 @@ class _Connection:
 class HostFollower:
     """Stage: HCI packets of one controller, in the order in which they passed."""
 
-    def __init__(self, wearables: Wearables, *, adapter: int = 0) -> None:
-        """Tell `wearables` what is seen; `adapter` keeps controllers of one capture apart."""
+    def __init__(self, wearables: Wearables) -> None:
+        """Tell `wearables` what is seen."""
         self._wearables = wearables
         self._findings = wearables.findings
-        self._adapter = adapter
+        self._number = wearables.new_link()
         self._names: OrderedDict[bytes, str] = OrderedDict()
         self._connections: dict[int, _Connection] = {}
         self._nothing = [0]
@@ -143,7 +143,7 @@ class HostFollower:
         handle = head & 0x0FFF
         connection = self._connections.get(handle)
         if connection is None:  # the capture began after the connection did: the handle is all that is known of it
-            connection = self._connections[handle] = _Connection(b"handle%d" % handle)
+            connection = self._connections[handle] = _Connection(b"%d, handle %d" % (self._number, handle))
         frames = connection.frames
         if head >> 12 & 0b11 == _CONTINUES:
             if received is None:
@@ -189,8 +189,8 @@ class HostFollower:
 
     def _server(self, connection: _Connection, *, remote: bool) -> _Server:
         name = self._names.get(connection.address, "") if remote else ""
-        key = bytes([self._adapter & 0xFF, self._adapter >> 8, remote]) + connection.address
-        device = self._wearables.device(key, name=name)
+        # A wearable that comes back over another controller is the same one; the host's own server is many-faced.
+        device = self._wearables.device((b"" if remote else b"own server towards ") + connection.address, name=name)
         device.connections += 1
 
         def on_read(at_us: int, attribute: Attribute, value: bytes) -> None:

@@ -174,7 +174,7 @@ class MonitorLink:
         if follower is None:
             if len(self._followers) >= _MOST_ADAPTERS:
                 raise Damaged(f"speaks of more than {_MOST_ADAPTERS} Bluetooth controllers")
-            follower = self._followers[adapter] = HostFollower(self._wearables, adapter=adapter)
+            follower = self._followers[adapter] = HostFollower(self._wearables)
         kind, received = known
         return follower.push(at_us, kind + body, received=received)
 

@@ -66,6 +66,7 @@ class Wearables:
         self._doubts: dict[tuple[int, int], _Doubt | None] = {}
         self._queue: deque[Packet | tuple[_Doubt, Notification]] = deque()
         self._met = 0
+        self._links = 0
         self.forgetful: list[Callable[[], None]] = []
         """Called when something was learnt, by which what said nothing may say something now."""
 
@@ -105,6 +106,11 @@ class Wearables:
         if self._zero_us is None:
             self._zero_us = at_us
             self.findings.span(at_us, at_us)
+
+    def new_link(self) -> int:
+        """A number for a link of which nothing else is known."""
+        self._links += 1
+        return self._links
 
     def device(self, address: bytes, *, name: str = "") -> Device:
         """The device at an address; a new one if it was not met before."""

@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import struct
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 
 from firmware_profiles.heart_rate_service import decode
 from watchlink.captures import jsonl, open_capture
+from watchlink.captures.series import recognises_text
 from watchlink.errors import CaptureError
 from watchlink.packets import (
     Attribute,
@@ -31,6 +31,20 @@ from watchlink.packets import (
     Seat,
     SessionEvent,
     to_record,
+)
+
+from .contract import CaptureFormatContract, read, read_until_fault
+from .frames import (
+    ADDRESS,
+    DECLARATION,
+    OTHER_ADDRESS,
+    acl,
+    advertised,
+    btsnoop_file,
+    connected,
+    disconnected,
+    notified,
+    snoop,
 )
 
 _STARTED_AT = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
@@ -67,112 +81,8 @@ _LOG: tuple[Packet, ...] = (
 )
 
 
-def _read(path: Path) -> tuple[datetime, list[Packet]]:
-    with open_capture(path) as capture:
-        return capture.started_at, list(capture.packets)
-
-
-def _read_until_fault(path: Path) -> tuple[list[Packet], CaptureError | None]:
-    """What comes out of a file, and the error at its end if there is one. Any other exception is a bug."""
-    packets: list[Packet] = []
-    try:
-        with open_capture(path) as capture:
-            packets.extend(capture.packets)
-    except CaptureError as error:
-        return packets, error
-    return packets, None
-
-
 def _jsonl(packets: Sequence[Packet] = _LOG, *, started_at: datetime = _STARTED_AT) -> bytes:
     return "".join(jsonl.lines(started_at, packets)).encode()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "capture.bin"
-
-
-# --- one contract for every format -----------------------------------------------------------------------------------
-
-
-class CaptureFormatContract(ABC):
-    """What a reader of any format owes to a person with a file."""
-
-    @abstractmethod
-    def octets(self) -> bytes:
-        """A whole file of this format with at least five packets in it."""
-
-    @pytest.mark.parametrize(
-        "name", ["capture", "capture.txt", "capture.jsonl", "capture.pcapng", "capture.gz", ".log"]
-    )
-    @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzipped"])
-    def test_the_format_is_found_by_content_never_by_name(self, tmp_path: Path, name: str, zipped: bool) -> None:
-        (tmp_path / "reference").write_bytes(self.octets())
-        (tmp_path / name).write_bytes(gzip.compress(self.octets()) if zipped else self.octets())
-        assert _read(tmp_path / name) == _read(tmp_path / "reference")
-
-    def test_a_capture_can_be_read_again_and_says_the_same(self, path: Path) -> None:
-        path.write_bytes(self.octets())
-        assert _read(path) == _read(path)
-
-    def test_its_zero_is_an_instant_of_utc(self, path: Path) -> None:
-        path.write_bytes(self.octets())
-        assert _read(path)[0].utcoffset() == timedelta(0)
-
-    def test_packets_are_read_as_they_are_asked_for(self, path: Path) -> None:
-        path.write_bytes(self.octets())
-        whole = _read(path)[1]
-        with open_capture(path) as capture:
-            asked_for = [next(capture.packets) for _ in range(3)]
-            assert asked_for == whole[:3]
-            assert list(capture.packets) == whole[3:]
-
-    def test_cut_off_anywhere_it_gives_what_came_before_and_then_at_most_a_capture_error(self, path: Path) -> None:
-        octets = self.octets()
-        path.write_bytes(octets)
-        whole = _read(path)[1]
-        faults = 0
-        for size in range(0, len(octets), max(1, len(octets) // 400)):
-            path.write_bytes(octets[:size])
-            packets, error = _read_until_fault(path)
-            assert packets == whole[: len(packets)]
-            assert error is None or path.name in str(error)
-            faults += error is not None
-        assert faults > 200  # only a cut between two packets leaves a whole file
-
-    def test_gzipped_and_cut_off_anywhere_it_raises_a_capture_error(self, path: Path) -> None:
-        zipped = gzip.compress(self.octets())
-        path.write_bytes(zipped)
-        whole = _read(path)[1]
-        for size in range(0, len(zipped), max(1, len(zipped) // 400)):
-            path.write_bytes(zipped[:size])
-            packets, error = _read_until_fault(path)
-            assert packets == whole[: len(packets)]
-            assert error is not None
-
-    def test_gzipped_and_damaged_anywhere_it_raises_nothing_but_a_capture_error(self, path: Path) -> None:
-        zipped = gzip.compress(self.octets())
-        faults = 0
-        for at in range(0, len(zipped), max(1, len(zipped) // 400)):
-            path.write_bytes(zipped[:at] + bytes([zipped[at] ^ 0x55]) + zipped[at + 1 :])
-            faults += _read_until_fault(path)[1] is not None
-        assert faults > 100
-
-    @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.differing_executors])
-    @given(data=st.data())
-    def test_mutated_it_raises_nothing_but_a_capture_error(
-        self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-    ) -> None:
-        octets = bytearray(self.octets())
-        for _ in range(data.draw(st.integers(1, 6), label="mutations")):
-            at = data.draw(st.integers(0, len(octets)), label="at")
-            drop = data.draw(st.integers(0, 8), label="drop")
-            octets[at : at + drop] = data.draw(st.binary(max_size=8), label="insert")
-        path = tmp_path_factory.getbasetemp() / "mutated.bin"
-        path.write_bytes(octets)
-        packets, error = _read_until_fault(path)
-        assert all(isinstance(packet, Packet) for packet in packets)
-        assert error is None or path.name in str(error)
 
 
 class TestJsonLines(CaptureFormatContract):
@@ -191,7 +101,7 @@ class TestJsonLines(CaptureFormatContract):
         path = tmp_path_factory.getbasetemp() / "round_trip.jsonl"
         octets = _jsonl(log, started_at=started_at)
         path.write_bytes(gzip.compress(octets) if zipped else octets)
-        assert _read(path) == (started_at, log)
+        assert read(path) == (started_at, log)
 
     def test_it_is_one_line_a_packet_for_people_with_grep(self) -> None:
         header, *lines = _jsonl().decode().splitlines()
@@ -222,14 +132,14 @@ class TestJsonLines(CaptureFormatContract):
     )
     def test_a_broken_line_is_named_after_the_packets_before_it(self, path: Path, line: bytes, complaint: str) -> None:
         path.write_bytes(_jsonl(_LOG[:5]) + line + _jsonl(_LOG[5:7]))
-        packets, error = _read_until_fault(path)
+        packets, error = read_until_fault(path)
         assert packets == list(_LOG[:5])
         assert str(error).startswith("capture.bin, line 7: ")
         assert complaint in str(error)
 
     def test_a_line_that_was_cut_off_is_told_apart_from_one_that_is_wrong(self, path: Path) -> None:
         path.write_bytes(_jsonl(_LOG[:5]) + b'{"at_us": 3, "type": "seat", "per')
-        packets, error = _read_until_fault(path)
+        packets, error = read_until_fault(path)
         assert packets == list(_LOG[:5])
         assert str(error).startswith("capture.bin, line 7: no valid JSON")
         assert "the file was cut off in the middle" in str(error)
@@ -239,93 +149,43 @@ class TestJsonLines(CaptureFormatContract):
         header = json.dumps({"watchlink_capture": version, "started_at": "2026-03-01T18:00:00+00:00"})
         path.write_text(header + "\n")
         with pytest.raises(CaptureError, match=r"version 1, which this watchlink reads|reads version 1") as caught:
-            _read(path)
+            read(path)
         assert "pdate" in str(caught.value)  # what to do about it
 
     @pytest.mark.parametrize("started_at", ["yesterday", None, 5, "2026-13-01T00:00:00"])
     def test_a_header_without_a_date_is_refused(self, path: Path, started_at: object) -> None:
         path.write_text(json.dumps({"watchlink_capture": 1, "started_at": started_at}) + "\n")
         with pytest.raises(CaptureError, match=r"line 1: started_at is no date"):
-            _read(path)
+            read(path)
 
     def test_a_date_without_a_zone_is_utc(self, path: Path) -> None:
         path.write_text('{"watchlink_capture": 1, "started_at": "2026-03-01T18:00:00"}\n')
-        assert _read(path) == (_STARTED_AT, [])
+        assert read(path) == (_STARTED_AT, [])
 
     def test_white_space_in_the_header_is_no_matter(self, path: Path) -> None:
         path.write_bytes(b' { "watchlink_capture" :1, "started_at":"2026-03-01T18:00:00+00:00"}\r\n')
-        assert _read(path) == (_STARTED_AT, [])
+        assert read(path) == (_STARTED_AT, [])
 
     def test_a_last_line_without_its_line_feed_counts(self, path: Path) -> None:
         path.write_bytes(_jsonl().removesuffix(b"\n"))
-        assert _read(path)[1] == list(_LOG)
-
-
-_BTSNOOP_EPOCH_US = 0x00DCDDB30F2F8000
-
-
-def _btsnoop(records: Sequence[tuple[int, bool, bytes]], *, version: int = 1, link: int = 1002) -> bytes:
-    """A btsnoop file: (microseconds since 1970, received, octets) a record."""
-    octets = struct.pack(">8sII", b"btsnoop\0", version, link)
-    for at_us, received, packet in records:
-        size = len(packet)
-        octets += struct.pack(">IIIIq", size, size, int(received), 0, at_us + _BTSNOOP_EPOCH_US) + packet
-    return octets
-
-
-def _acl(handle: int, att: bytes, *, split: int | None = None) -> list[bytes]:
-    """An ATT PDU as H4 ACL packets, in one or in two fragments."""
-    frame = struct.pack("<HH", len(att), 4) + att
-    parts = [frame] if split is None else [frame[:split], frame[split:]]
-    return [
-        struct.pack("<BHH", 2, handle | (0x2000 if number == 0 else 0x1000), len(part)) + part
-        for number, part in enumerate(parts)
-    ]
-
-
-def _connected(handle: int, address: bytes, *, status: int = 0) -> bytes:
-    body = struct.pack("<BBHBB", 0x01, status, handle, 0, 1) + address + bytes(7)
-    return bytes([4, 0x3E, len(body)]) + body
-
-
-def _disconnected(handle: int) -> bytes:
-    return bytes([4, 0x05, 4, 0]) + struct.pack("<H", handle) + b"\x08"
-
-
-def _advertised(address: bytes, name: str) -> bytes:
-    data = bytes([len(name) + 1, 0x09]) + name.encode()
-    body = bytes([0x02, 1, 0, 1]) + address + bytes([len(data)]) + data + b"\xc0"
-    return bytes([4, 0x3E, len(body)]) + body
-
-
-_DECLARATION = bytes([0x09, 7]) + struct.pack("<HBHH", 0x0010, 0x10, 0x0011, 0x2A37)
-_A, _B = bytes.fromhex("0102030405c0"), bytes.fromhex("0102030405c1")
-
-
-def _notified(value: bytes, *, handle: int = 0x0011) -> bytes:
-    return struct.pack("<BH", 0x1B, handle) + value
-
-
-def _snoop(*steps: tuple[int, bool, bytes]) -> bytes:
-    base_us = 1_700_000_000_000_000
-    return _btsnoop([(base_us + at_us, received, octets) for at_us, received, octets in steps])
+        assert read(path)[1] == list(_LOG)
 
 
 class TestBtsnoop(CaptureFormatContract):
     def octets(self) -> bytes:
-        return _snoop(
-            (0, True, _advertised(_A, "Polar H10 1A2B")),
-            (5, True, _connected(0x40, _A)),
-            (10, True, _acl(0x40, _DECLARATION)[0]),
-            *((1_000_000 * n, True, _acl(0x40, _notified(bytes([0, 60 + n])))[0]) for n in range(1, 12)),
-            (12_000_000, True, _disconnected(0x40)),
+        return snoop(
+            (0, True, advertised(ADDRESS, "Polar H10 1A2B")),
+            (5, True, connected(0x40, ADDRESS)),
+            (10, True, acl(0x40, DECLARATION)[0]),
+            *((1_000_000 * n, True, acl(0x40, notified(bytes([0, 60 + n])))[0]) for n in range(1, 12)),
+            (12_000_000, True, disconnected(0x40)),
         )
 
     def test_notifications_have_the_time_of_their_record_and_the_wearable_its_profile_but_no_name(
         self, path: Path
     ) -> None:
         path.write_bytes(self.octets())
-        started_at, packets = _read(path)
+        started_at, packets = read(path)
         assert started_at == datetime.fromtimestamp(1_700_000_000, UTC)
         assert packets == [
             Seat(at_us=1_000_000, person="person 1", wearable="w1", profile="polar-h10"),
@@ -335,89 +195,89 @@ class TestBtsnoop(CaptureFormatContract):
 
     @pytest.mark.parametrize("split", [1, 2, 3, 4, 5, 7])
     def test_a_notification_in_two_fragments_is_put_together(self, path: Path, split: int) -> None:
-        first, second = _acl(0x40, _notified(b"\x10\x3c\x00\x04"), split=split)
+        first, second = acl(0x40, notified(b"\x10\x3c\x00\x04"), split=split)
         path.write_bytes(
-            _snoop(
-                (0, True, _connected(0x40, _A)),
-                (1, True, _acl(0x40, _DECLARATION)[0]),
+            snoop(
+                (0, True, connected(0x40, ADDRESS)),
+                (1, True, acl(0x40, DECLARATION)[0]),
                 (2, True, first),
-                (3, False, _acl(0x40, b"\x0a\x11\x00")[0]),  # the other direction has frames of its own
+                (3, False, acl(0x40, b"\x0a\x11\x00")[0]),  # the other direction has frames of its own
                 (4, True, second),
             )
         )
-        assert _read(path)[1][-1] == Notification(at_us=4, wearable="w1", payload=b"\x10\x3c\x00\x04")
+        assert read(path)[1][-1] == Notification(at_us=4, wearable="w1", payload=b"\x10\x3c\x00\x04")
 
     @pytest.mark.parametrize(
         ("name", "steps"),
         [
-            ("before discovery", [_connected(0x40, _A), *_acl(0x40, _notified(b"\0\x3c"))]),
+            ("before discovery", [connected(0x40, ADDRESS), *acl(0x40, notified(b"\0\x3c"))]),
             (
                 "of another characteristic",
-                [_connected(0x40, _A), *_acl(0x40, _DECLARATION), *_acl(0x40, _notified(b"\0\x3c", handle=0x12))],
+                [connected(0x40, ADDRESS), *acl(0x40, DECLARATION), *acl(0x40, notified(b"\0\x3c", handle=0x12))],
             ),
             (
                 "of a connection that failed",
-                [_connected(0x40, _A, status=0x3E), *_acl(0x41, _DECLARATION), *_acl(0x40, _notified(b"\0\x3c"))],
+                [connected(0x40, ADDRESS, status=0x3E), *acl(0x41, DECLARATION), *acl(0x40, notified(b"\0\x3c"))],
             ),
-            ("without its first fragment", [*_acl(0x40, _DECLARATION), _acl(0x40, _notified(b"\0\x3c"), split=5)[1]]),
+            ("without its first fragment", [*acl(0x40, DECLARATION), acl(0x40, notified(b"\0\x3c"), split=5)[1]]),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
     def test_what_is_not_known_to_be_heart_rate_is_left_alone(
         self, path: Path, name: str, steps: Sequence[bytes]
     ) -> None:
-        path.write_bytes(_snoop(*((number, True, octets) for number, octets in enumerate(steps))))
-        assert _read(path)[1] == [], name
+        path.write_bytes(snoop(*((number, True, octets) for number, octets in enumerate(steps))))
+        assert read(path)[1] == [], name
 
     def test_what_the_host_sends_itself_is_no_notification(self, path: Path) -> None:
         path.write_bytes(
-            _snoop(
-                (0, True, _connected(0x40, _A)),
-                (1, True, _acl(0x40, _DECLARATION)[0]),
-                (2, False, _acl(0x40, _notified(b"\0\x3c"))[0]),
+            snoop(
+                (0, True, connected(0x40, ADDRESS)),
+                (1, True, acl(0x40, DECLARATION)[0]),
+                (2, False, acl(0x40, notified(b"\0\x3c"))[0]),
             )
         )
-        assert _read(path)[1] == []
+        assert read(path)[1] == []
 
     def test_the_handle_is_remembered_over_a_reconnect_and_not_lent_to_another_peer(self, path: Path) -> None:
         path.write_bytes(
-            _snoop(
-                (0, True, _connected(0x40, _A)),
-                (1, True, _acl(0x40, _DECLARATION)[0]),
-                (2, True, _acl(0x40, _notified(b"\0\x3c"))[0]),
-                (3, True, _disconnected(0x40)),
-                (4, True, _connected(0x40, _B)),
-                (5, True, _acl(0x40, _notified(b"\0\x3d"))[0]),
-                (6, True, _connected(0x41, _A)),
-                (7, True, _acl(0x41, _notified(b"\0\x3e"))[0]),
+            snoop(
+                (0, True, connected(0x40, ADDRESS)),
+                (1, True, acl(0x40, DECLARATION)[0]),
+                (2, True, acl(0x40, notified(b"\0\x3c"))[0]),
+                (3, True, disconnected(0x40)),
+                (4, True, connected(0x40, OTHER_ADDRESS)),
+                (5, True, acl(0x40, notified(b"\0\x3d"))[0]),
+                (6, True, connected(0x41, ADDRESS)),
+                (7, True, acl(0x41, notified(b"\0\x3e"))[0]),
             )
         )
-        notifications = [packet for packet in _read(path)[1] if isinstance(packet, Notification)]
+        notifications = [packet for packet in read(path)[1] if isinstance(packet, Notification)]
         assert notifications == [
             Notification(at_us=2, wearable="w1", payload=b"\0\x3c"),
             Notification(at_us=7, wearable="w1", payload=b"\0\x3e"),
         ]
 
     def test_a_connection_older_than_the_capture_is_followed_by_its_handle(self, path: Path) -> None:
-        path.write_bytes(_snoop((0, True, _acl(0x40, _DECLARATION)[0]), (1, True, _acl(0x40, _notified(b"\0\x3c"))[0])))
-        assert _read(path)[1] == [
+        path.write_bytes(snoop((0, True, acl(0x40, DECLARATION)[0]), (1, True, acl(0x40, notified(b"\0\x3c"))[0])))
+        assert read(path)[1] == [
             Seat(at_us=1, person="person 1", wearable="w1", profile="generic"),
             Notification(at_us=1, wearable="w1", payload=b"\0\x3c"),
         ]
 
     def test_a_cut_is_named_by_its_byte(self, path: Path) -> None:
-        octets = _snoop((0, True, _connected(0x40, _A)), (1, True, _acl(0x40, _DECLARATION)[0]))
-        second = 16 + 24 + len(_connected(0x40, _A))
+        octets = snoop((0, True, connected(0x40, ADDRESS)), (1, True, acl(0x40, DECLARATION)[0]))
+        second = 16 + 24 + len(connected(0x40, ADDRESS))
         path.write_bytes(octets[: second + 10])
-        assert f"cut off within the record at byte {second}." in str(_read_until_fault(path)[1])
+        assert f"cut off within the record at byte {second}." in str(read_until_fault(path)[1])
         path.write_bytes(octets[:-1])
-        assert f"within the record at byte {second}." in str(_read_until_fault(path)[1])
+        assert f"within the record at byte {second}." in str(read_until_fault(path)[1])
 
     def test_a_record_that_claims_too_much_is_refused_without_reading_it(self, path: Path) -> None:
         path.write_bytes(
-            _snoop((0, True, b"\x04\x00\x00\x00")) + struct.pack(">IIIIq", 0, 0xFFFFFFF0, 1, 0, 0) + bytes(99)
+            snoop((0, True, b"\x04\x00\x00\x00")) + struct.pack(">IIIIq", 0, 0xFFFFFFF0, 1, 0, 0) + bytes(99)
         )
-        error = _read_until_fault(path)[1]
+        error = read_until_fault(path)[1]
         assert "claims 4294967280 octets for the record at byte 44" in str(error)
 
     @pytest.mark.parametrize(
@@ -431,19 +291,19 @@ class TestBtsnoop(CaptureFormatContract):
     def test_other_links_and_versions_are_refused_by_name(
         self, path: Path, version: int, link: int, words: str
     ) -> None:
-        path.write_bytes(_btsnoop([], version=version, link=link))
+        path.write_bytes(btsnoop_file([], version=version, link=link))
         with pytest.raises(CaptureError, match=words):
-            _read(path)
+            read(path)
 
     def test_a_header_alone_holds_no_packets(self, path: Path) -> None:
-        path.write_bytes(_btsnoop([]))
-        assert _read(path)[1] == []
+        path.write_bytes(btsnoop_file([]))
+        assert read(path)[1] == []
 
     @pytest.mark.parametrize("stamp", [-(2**63), 2**63 - 1])
     def test_a_time_stamp_outside_the_calendar_is_a_capture_error(self, path: Path, stamp: int) -> None:
-        path.write_bytes(_btsnoop([]) + struct.pack(">IIIIq", 4, 4, 1, 0, stamp) + bytes(4))
+        path.write_bytes(btsnoop_file([]) + struct.pack(">IIIIq", 4, 4, 1, 0, stamp) + bytes(4))
         with pytest.raises(CaptureError, match="outside the calendar"):
-            _read(path)
+            read(path)
 
 
 # --- what is no capture ----------------------------------------------------------------------------------------------
@@ -467,19 +327,19 @@ class TestBtsnoop(CaptureFormatContract):
 def test_a_file_that_is_no_capture_is_refused_in_plain_words(path: Path, octets: bytes, words: str) -> None:
     path.write_bytes(octets)
     with pytest.raises(CaptureError) as caught:
-        _read(path)
+        read(path)
     assert path.name in str(caught.value)
     assert words in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match=r"nowhere\.jsonl cannot be read: No such file"):
-        _read(tmp_path / "nowhere.jsonl")
+        read(tmp_path / "nowhere.jsonl")
 
 
 def test_a_folder_is_no_capture(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match="Is a directory"):
-        _read(tmp_path)
+        read(tmp_path)
 
 
 def test_the_file_is_closed_when_the_context_is_left(path: Path) -> None:
@@ -491,7 +351,7 @@ def test_the_file_is_closed_when_the_context_is_left(path: Path) -> None:
         list(capture.packets)
 
 
-_BTSNOOP_HEAD, _JSONL_HEAD = _btsnoop([]), _jsonl(())
+_BTSNOOP_HEAD, _JSONL_HEAD = btsnoop_file([]), _jsonl(())
 _GZIP_HEADS = (b"\x1f\x8b", b"\x1f\x8b\x08\x00" + bytes(6))
 
 
@@ -503,7 +363,7 @@ _GZIP_HEADS = (b"\x1f\x8b", b"\x1f\x8b\x08\x00" + bytes(6))
         [
             b"",
             b"btsnoop\0",
-            _btsnoop([]),
+            btsnoop_file([]),
             _jsonl(()),
             b'{"watchlink_capture"',
             b"\x1f\x8b",
@@ -517,9 +377,10 @@ def test_whatever_the_octets_nothing_but_a_capture_error_is_raised(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "noise.bin"
     path.write_bytes(head + body)
-    packets, error = _read_until_fault(path)
-    assert packets == []
-    assert error is not None or head == _BTSNOOP_HEAD or body == b""
+    packets, error = read_until_fault(path)
+    text = recognises_text(head + body)  # a figure or two are a text of intervals
+    assert packets == [] or text
+    assert error is not None or text or head == _BTSNOOP_HEAD or body == b""
 
 
 @settings(deadline=None, max_examples=200)
@@ -529,8 +390,8 @@ def test_hci_packets_of_any_content_raise_nothing(
 ) -> None:
     heads = (b"\x04\x3e", b"\x04\x05", b"\x02\x40\x20", b"")
     path = tmp_path_factory.getbasetemp() / "hci.bin"
-    path.write_bytes(_snoop(*((number, True, heads[kind] + rest) for number, (kind, rest) in enumerate(body))))
-    assert _read_until_fault(path)[1] is None
+    path.write_bytes(snoop(*((number, True, heads[kind] + rest) for number, (kind, rest) in enumerate(body))))
+    assert read_until_fault(path)[1] is None
 
 
 # --- recordings of other people --------------------------------------------------------------------------------------
@@ -538,7 +399,7 @@ def test_hci_packets_of_any_content_raise_nothing(
 
 def test_a_recording_of_an_hour_equals_its_truth(shared_data: Path) -> None:
     name = shared_data / "captures" / "reframed" / "rhythm_full_btsnoop_h4.log"
-    started_at, packets = _read(name)
+    started_at, packets = read(name)
     notifications = [packet for packet in packets if isinstance(packet, Notification)]
     measurements = [decode(packet.payload) for packet in notifications]
     with name.with_name(name.name + ".truth.csv").open(newline="") as file:
@@ -563,7 +424,7 @@ def test_what_a_real_host_stack_recorded_equals_what_the_wearables_sent(
     shared_data: Path, name: str, count: int
 ) -> None:
     folder = shared_data / "captures" / "bluez"
-    packets = _read(folder / f"{name}.btsnoop")[1]
+    packets = read(folder / f"{name}.btsnoop")[1]
     truth = json.loads((folder / f"{name}.truth.json").read_text())
     sent = [[payload for session in wearable["sessions"] for payload in session] for wearable in truth.values()]
 
@@ -583,7 +444,7 @@ def test_what_a_real_host_stack_recorded_equals_what_the_wearables_sent(
 
 @pytest.mark.parametrize("name", ["hr8_bluez566_h4.btsnoop", "reconnect_dup_bleak310_bluez566_h4.btsnoop"])
 def test_no_address_and_no_name_of_a_wearable_leaves_the_reader(shared_data: Path, name: str) -> None:
-    packets = _read(shared_data / "captures" / "bluez" / name)[1]
+    packets = read(shared_data / "captures" / "bluez" / name)[1]
     told = json.dumps([to_record(packet) for packet in packets if not isinstance(packet, Notification)])
     assert len(packets) > 50
     for word in ("C0:11", "c0:11", "C01122", "c01122", "Virtual HR"):
@@ -595,9 +456,9 @@ def test_a_real_capture_without_heart_rate_is_read_to_its_last_octet_and_has_non
     shared_data: Path, path: Path, name: str
 ) -> None:
     original = shared_data / "captures" / "real" / name
-    assert _read(original)[1] == []
+    assert read(original)[1] == []
     path.write_bytes(original.read_bytes()[:-1])
-    assert "is cut off within the record" in str(_read_until_fault(path)[1])  # so the last record was reached
+    assert "is cut off within the record" in str(read_until_fault(path)[1])  # so the last record was reached
 
 
 @pytest.fixture(scope="module")
@@ -625,7 +486,7 @@ def test_a_damaged_real_capture_raises_nothing_but_a_capture_error(
         octets[at] = value
     path = tmp_path_factory.getbasetemp() / "damaged.bin"
     path.write_bytes(octets[:size])
-    packets, error = _read_until_fault(path)
+    packets, error = read_until_fault(path)
     assert error is None or path.name in str(error)
     assert all(isinstance(packet, (Seat, Notification, LinkChange)) for packet in packets)
 
