@@ -35,8 +35,8 @@ _READ_BY_GROUP: Final = 0x10
 _READ_BY_GROUP_RESPONSE: Final = 0x11
 _WRITE: Final = 0x12
 _WRITE_COMMAND: Final = 0x52
-# Errors, sizes, bare confirmations, indications.
-_SAYS_NOTHING: Final = frozenset((0x01, 0x02, 0x03, 0x13, 0x1D, 0x1E))
+# Sizes, bare confirmations, indications. (An error says that a question gets no answer.)
+_SAYS_NOTHING: Final = frozenset((0x02, 0x03, 0x13, 0x1D, 0x1E))
 # A write of a Client Characteristic Configuration: opcode, handle, two octets.
 _CONFIGURES: Final = 5
 _SERVER_SAYS: Final = frozenset(

@@ -177,4 +177,4 @@ class Writer:
 
 def _record(frame: MonitorFrame) -> bytes:
     size = len(frame.body)
-    return _RECORD.pack(size, size, frame.opcode, 0, frame.at_us + _EPOCH_US) + frame.body
+    return _RECORD.pack(size, size, frame.what, 0, frame.at_us + _EPOCH_US) + frame.body

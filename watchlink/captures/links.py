@@ -31,7 +31,7 @@ MONITOR_ACL_RECEIVED: Final = 5
 MONITOR_EVENT: Final = 3
 MONITOR_COMMAND: Final = 2
 MONITOR_NEW_INDEX: Final = 0
-MONITOR_USER_LOG: Final = 13
+MONITOR_NOTE: Final = 12
 _MONITOR_H4: Final = {
     MONITOR_COMMAND: (bytes([COMMAND]), False),
     MONITOR_EVENT: (bytes([EVENT]), True),
@@ -167,7 +167,7 @@ class MonitorLink:
         """
         known = _MONITOR_H4.get(opcode)
         if known is None:
-            if opcode == MONITOR_USER_LOG:
+            if opcode == MONITOR_NOTE:
                 self._note(body)
             return None
         follower = self._followers.get(adapter)
@@ -179,11 +179,11 @@ class MonitorLink:
         return follower.push(at_us, kind + body, received=received)
 
     def _note(self, body: bytes) -> None:
-        """A note of a program: priority, length of the program's name, name, text, both ended by a zero."""
-        if len(body) < 2 or body[2 : 2 + body[1]].rstrip(b"\0") != RECORD_IDENT:
+        """A text, ended by a zero; one of ours begins with our name."""
+        if not body.startswith(RECORD_IDENT):
             return
         try:
-            self._wearables.record(body[2 + body[1] :].rstrip(b"\0"))
+            self._wearables.record(body[len(RECORD_IDENT) :].rstrip(b"\0"))
         except (ValueError, RecursionError) as error:
             raise Damaged(f"is a record of watchlink that cannot be read: {error}") from error
 

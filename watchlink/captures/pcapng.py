@@ -279,7 +279,7 @@ class Writer:
 
 
 def _frame_block(frame: MonitorFrame) -> bytes:
-    octets = struct.pack(">HH", 0, frame.opcode) + frame.body
+    octets = struct.pack(">I", frame.what) + frame.body
     if frame.at_us < 0:
         raise CaptureError("pcapng has no times before 1970; write btsnoop or JSON Lines.")
     head = struct.pack("<IIIII", 0, frame.at_us >> 32, frame.at_us & 0xFFFFFFFF, len(octets), len(octets))

@@ -7,7 +7,7 @@ connection, the discovery, the switching on. All of that is made up but the valu
 real one is ever in a log.
 
 References:
-    BlueZ doc/btsnoop.txt (opcodes, user logging); Bluetooth Core 5.4, vol 4 part E, 7.7.5, 7.7.65.1, 7.7.65.2; vol 3
+    BlueZ doc/btsnoop.txt (opcodes, system note); Bluetooth Core 5.4, vol 4 part E, 7.7.5, 7.7.65.1, 7.7.65.2; vol 3
     part F, 3.4.
 """
 
@@ -34,7 +34,7 @@ from watchlink.captures.links import (
     MONITOR_ACL_SENT,
     MONITOR_EVENT,
     MONITOR_NEW_INDEX,
-    MONITOR_USER_LOG,
+    MONITOR_NOTE,
 )
 from watchlink.captures.wearables import BINDING, HEADER, RECORD_IDENT, RECORD_VERSION
 from watchlink.errors import CaptureError
@@ -56,7 +56,7 @@ _MOST_CONNECTIONS: Final = 0x0E00
 _LONGEST_VALUE: Final = 512
 _MTU: Final = 517
 _LONGEST_NAME: Final = 26
-_INFORMATIONAL: Final = 6
+_NO_CONTROLLER: Final = 0xFFFF
 _REMOTE_ENDED: Final = 0x13
 # The upper octets of the made-up addresses: random ones, as wearables have, and no maker's.
 _ADDRESS: Final = bytes.fromhex("00eeeeee")
@@ -83,6 +83,11 @@ class MonitorFrame(NamedTuple):
     opcode: int
     body: bytes
     comment: str = ""
+
+    @property
+    def what(self) -> int:
+        """Controller and opcode in one number; a note is of no controller."""
+        return _NO_CONTROLLER << 16 | self.opcode if self.opcode == MONITOR_NOTE else self.opcode
 
 
 @dataclass(slots=True)
@@ -178,11 +183,10 @@ class Scribe:
         return MonitorFrame(at_us, MONITOR_ACL_RECEIVED if received else MONITOR_ACL_SENT, frame)
 
     def _note(self, at_us: int, text: str, *, comment: str = "") -> MonitorFrame:
-        ident = RECORD_IDENT + b"\0"
-        body = bytes([_INFORMATIONAL, len(ident)]) + ident + text.encode("ascii") + b"\0"
+        body = RECORD_IDENT + text.encode("ascii") + b"\0"
         if len(body) > LONGEST_FRAME - 8:
             raise CaptureError(f"A packet of {len(body)} octets is too long for a frame; only JSON Lines can hold it.")
-        return MonitorFrame(at_us, MONITOR_USER_LOG, body, comment)
+        return MonitorFrame(at_us, MONITOR_NOTE, body, comment)
 
 
 def _discovery() -> Iterator[tuple[bool, bytes]]:

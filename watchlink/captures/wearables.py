@@ -29,8 +29,8 @@ from watchlink.packets import (
     from_json,
 )
 
-RECORD_IDENT: Final = b"watchlink"
-"""Marks watchlink's own records in a capture of another format."""
+RECORD_IDENT: Final = b"watchlink "
+"""Begins watchlink's own records, JSON, in a capture of another format."""
 RECORD_VERSION: Final = 1
 BINDING: Final = "binding"
 """Type of the record that says which wearable a link belongs to."""
