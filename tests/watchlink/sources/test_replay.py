@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
-from collections.abc import Iterator, Sequence
+import queue
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TextIO, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchlink.captures.arranging import laid_beside
-from watchlink.clock import VirtualClock
+from watchlink.clock import FollowingClock, VirtualClock
+from watchlink.errors import CaptureError
 from watchlink.packets import EventKind, Notification, Packet, SessionEvent
-from watchlink.sources.replay import ReplaySource
+from watchlink.sources.replay import FollowSource, Player, ReplaySource
 
 _STARTED_AT = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
 _TIMES = st.lists(st.integers(0, 7_200_000_000), max_size=60)
@@ -152,3 +156,97 @@ def test_a_replay_that_is_cancelled_ends(paced: bool) -> None:
     cancelled, seen = clock.run(cancel())
     assert cancelled
     assert 1000 <= seen < 2000
+
+
+# --- held and stepped ------------------------------------------------------------------------------------------------
+
+
+def _played(packets: Sequence[Packet], orders: str, *, held: bool, speed: float | None = 1e9) -> list[tuple[int, int]]:
+    """What comes if these orders are read: (time of the packet, time of the clock)."""
+    clock = VirtualClock(started_at=_STARTED_AT, speed=speed)
+    complaints: list[str] = []
+    player = Player(io.StringIO(orders), clock=clock, complain=complaints.append, held=held)
+
+    async def read() -> list[tuple[int, int]]:
+        async with ReplaySource(packets, clock=clock, player=player) as source:
+            return [(packet.at_us, clock.now_us()) async for packet in source]
+
+    came = clock.run(read())
+    assert complaints == [
+        f"{bad!r} is no order. {Player.HELP}." for bad in ("hop", "step x", "speed 0") if bad in orders
+    ]
+    return came
+
+
+@pytest.mark.parametrize(
+    "orders", ["", "\n", "go\n", "step\ngo\n", "step 3\nstep\nspeed 500000\n", "pause\n\n", "hop\nstep x\nspeed 0\n"]
+)
+@pytest.mark.parametrize("held", [True, False])
+def test_however_it_is_held_and_stepped_the_packets_come_at_their_times(orders: str, held: bool) -> None:
+    packets = [_notification(at_us) for at_us in range(0, 20_000_000, 1_000_000)]
+    assert _played(packets, orders, held=held) == [(packet.at_us, packet.at_us) for packet in packets]
+
+
+def test_a_step_lets_so_many_packets_go_and_no_time_more() -> None:
+    packets = [_notification(at_us) for at_us in range(1_000_000, 20_000_000, 1_000_000)]
+    clock = VirtualClock(started_at=_STARTED_AT)
+    gone: queue.Queue[int] = queue.Queue()
+    stood_at_us: list[int] = []
+
+    def orders() -> Iterator[str]:
+        for steps in (1, 1, 5):
+            yield f"step {steps}"
+            last_us = [gone.get(timeout=60) for _ in range(steps)][-1]
+            stood_at_us.append(clock.now_us())
+            assert stood_at_us[-1] == last_us
+        yield "go"
+
+    async def read() -> list[int]:
+        player = Player(cast("TextIO", orders()), clock=clock, complain=pytest.fail, held=True)
+        came: list[int] = []
+        async with ReplaySource(packets, clock=clock, player=player) as source:
+            async for packet in source:
+                came.append(packet.at_us)
+                gone.put(packet.at_us)
+        return came
+
+    assert clock.run(read()) == [packet.at_us for packet in packets]
+    assert stood_at_us == [1_000_000, 2_000_000, 7_000_000]
+
+
+# --- followed --------------------------------------------------------------------------------------------------------
+
+
+def _follow(packets: Iterable[Packet]) -> tuple[list[Packet], int]:
+    clock = FollowingClock(started_at=_STARTED_AT)
+
+    async def read() -> list[Packet]:
+        async with FollowSource(packets, clock=clock) as source:
+            return [packet async for packet in source]
+
+    return clock.run(read()), clock.now_us()
+
+
+def test_what_is_followed_comes_in_order_and_moves_the_clock() -> None:
+    packets = [_notification(at_us) for at_us in range(0, 10_000_000_000, 1_000_000)]
+    came, now_us = _follow(packets)
+    assert came == packets
+    assert now_us >= packets[-1].at_us
+
+
+def test_a_fault_of_what_is_followed_comes_after_its_packets() -> None:
+    def broken() -> Iterator[Packet]:
+        yield _notification(1)
+        raise CaptureError("it breaks off")
+
+    clock = FollowingClock(started_at=_STARTED_AT)
+    came: list[Packet] = []
+
+    async def read() -> None:
+        async with FollowSource(broken(), clock=clock) as source:
+            async for packet in source:
+                came.append(packet)  # noqa: PERF401 - what came before the fault is looked at
+
+    with pytest.raises(CaptureError, match="it breaks off"):
+        clock.run(read())
+    assert came == [_notification(1)]
