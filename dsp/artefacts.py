@@ -28,7 +28,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import rank_filter
 
 from dsp.beats import GRID_PER_MS, Beat, BeatLabel, CleanBeat
 from dsp.series import LABELS, CleanSeries, checked_gaps, checked_intervals, checked_times
@@ -412,6 +411,8 @@ def _centred_medians_ms(
     rr_ms: NDArray[np.float64], chain_begin: NDArray[np.int64], chain_end: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """The median of the 11 intervals around each, or, near a chain's ends, the upper median of those there are."""
+    from scipy.ndimage import rank_filter
+
     count = len(rr_ms)
     at = np.arange(count)
     medians_ms = np.asarray(rank_filter(rr_ms, LAG_BEATS, size=_MEDIAN_BEATS), dtype=np.float64)
@@ -440,6 +441,8 @@ def _trailing_thresholds_ms(values_ms: NDArray[np.float64], *, most_medians: flo
 
 def _trailing_quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     """The quantile of the last 91 values after each, right from the 91st on."""
+    from scipy.ndimage import rank_filter
+
     position = share * (_SCALE_BEATS - 1)
     rank = int(position)
     below = np.asarray(rank_filter(values, rank, size=_SCALE_BEATS, origin=_SCALE_BEATS // 2), dtype=np.float64)

@@ -22,7 +22,6 @@ from typing import Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc
 
 from dsp.errors import TooShort
 from dsp.series import checked_intervals
@@ -189,6 +188,8 @@ def _contrasts(
     spectrum: Spectrum, places_hz: NDArray[np.float64], *, to_hz: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Density around each place over the density beside it, and how likely noise stands out so much somewhere."""
+    from scipy.special import betainc
+
     contrast = np.zeros(len(places_hz))
     doubt = np.ones(len(places_hz))
     bins = _FREEDOM_A_BIN * spectrum.used_s

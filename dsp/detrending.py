@@ -16,7 +16,6 @@ from typing import Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solveh_banded
 
 from dsp.errors import SeriesError, TooShort
 
@@ -46,6 +45,8 @@ def smoothness_priors(values: ArrayLike, *, regularisation: float = REGULARISATI
         TooShort: fewer than three values.
         SeriesError: not one-dimensional, not numbers, not finite, or λ out of its range.
     """
+    from scipy.linalg import solveh_banded
+
     if not 0 < regularisation <= _LARGEST_REGULARISATION:
         raise SeriesError(f"The regularisation is above 0 and at most 1e5; it is {regularisation:g}.")
     series = _checked(values)

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import floor
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 _GRID_HZ: Final = 4
 # Breathing moves the heart rate at 0.15 Hz and above; a response to an event takes 5 s and more to build up.
@@ -27,22 +27,42 @@ _CUTOFF_HZ: Final = 0.1
 _ORDER: Final = 4
 _JUMP_BPM: Final = 25.0
 _JUMP_HOLDS: Final = 4
-# Second-order sections: the poles lie close to 1, where the coefficients of the plain form lose digits. Each is a call
-# of `lfilter`, which on the four values of a second is quicker than `sosfilt`, even twice, and gives the same.
-_SOS: Final = signal.bessel(_ORDER, _CUTOFF_HZ, fs=_GRID_HZ, norm="mag", output="sos")
-_SECTIONS: Final = tuple((section[:3], section[3:]) for section in _SOS)
-_SETTLED: Final = signal.sosfilt_zi(_SOS)
 
 
-def _delay_s() -> float:
-    """The filter's group delay at zero frequency: minus the slope of the phase there."""
+class _LowPass(NamedTuple):
+    """The filter: numerator and denominator of each section, its states on a line of 1, its delay in seconds."""
+
+    sections: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
+    settled: NDArray[np.float64]
+    delay_s: float
+
+
+@cache
+def _low_pass() -> _LowPass:
+    """Designed when it is first used, for `scipy.signal` takes half a second to load.
+
+    Second-order sections: the poles lie close to 1, where the coefficients of the plain form lose digits. Each is a
+    call of `lfilter`, which on the four values of a second is quicker than `sosfilt`, even twice, and gives the same.
+    """
+    from scipy import signal
+
+    sos = signal.bessel(_ORDER, _CUTOFF_HZ, fs=_GRID_HZ, norm="mag", output="sos")
+    # The group delay at zero frequency: minus the slope of the phase there.
     step_hz = 1e-4
-    _, response = signal.freqz_sos(_SOS, worN=[step_hz], fs=_GRID_HZ)
-    return float(-np.angle(response[0]) / (2 * np.pi * step_hz))
+    _, response = signal.freqz_sos(sos, worN=[step_hz], fs=_GRID_HZ)
+    return _LowPass(
+        sections=tuple((section[:3], section[3:]) for section in sos),
+        settled=signal.sosfilt_zi(sos),
+        delay_s=float(-np.angle(response[0]) / (2 * np.pi * step_hz)),
+    )
 
 
-DELAY_S: Final = _delay_s()
-"""Seconds by which the filter lags, taken off each sample's time."""
+def filter_delay_s() -> float:
+    """Seconds by which the filter lags, taken off each sample's time.
+
+    Asked for before a session, it also saves the first beat the wait for SciPy to load.
+    """
+    return _low_pass().delay_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +131,7 @@ class HeartRateTrace:
         self._values: list[float] = []
         self._clean = True
         self._fresh = True
-        self._states = list(_SETTLED)
+        self._states: list[NDArray[np.float64]] = []
 
     def push(
         self, *, since_s: float, until_s: float, heart_rate_bpm: float, clean: bool = True, gap_before: bool = False
@@ -125,7 +145,7 @@ class HeartRateTrace:
             self._values.clear()
             self._clean = True
             self._fresh = True
-            self._states = [state * heart_rate_bpm for state in _SETTLED]
+            self._states = [state * heart_rate_bpm for state in _low_pass().settled]
         first = floor(self._until_s * _GRID_HZ) + 1
         last = floor(until_s * _GRID_HZ)
         self._until_s = max(until_s, self._until_s)
@@ -139,13 +159,16 @@ class HeartRateTrace:
         return tuple(samples)
 
     def _filter(self, known_s: int) -> HeartRateSample:
+        from scipy.signal import lfilter
+
         smooth: Sequence[float] | NDArray[np.float64] = self._values
-        for at, (numerator, denominator) in enumerate(_SECTIONS):
-            smooth, self._states[at] = signal.lfilter(numerator, denominator, smooth, zi=self._states[at])
+        low_pass = _low_pass()
+        for at, (numerator, denominator) in enumerate(low_pass.sections):
+            smooth, self._states[at] = lfilter(numerator, denominator, smooth, zi=self._states[at])
         self._values.clear()
         fresh, self._fresh = self._fresh, False
         return HeartRateSample(
-            at_s=known_s - DELAY_S,
+            at_s=known_s - low_pass.delay_s,
             known_s=float(known_s),
             heart_rate_bpm=float(smooth[-1]),
             clean=self._clean,

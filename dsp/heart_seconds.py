@@ -20,7 +20,6 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from dsp.uncertainty import LEVEL_PCT, Interval
 
@@ -119,6 +118,8 @@ class HeartSeconds:
             times_s: when they happened.
             all_events_s: everything that happened to this person; the variation is learned away from it.
         """
+        from scipy import stats
+
         found = [change for at_s in times_s if (change := self._difference(round(at_s))) is not None]
         if not found:
             return None

@@ -30,7 +30,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from dsp.heart_rate import HeartRateSample
 from dsp.spikes import Spike, SpikeStart
@@ -211,6 +210,7 @@ def _curve(t_s: NDArray[np.float64], log_speed: float) -> NDArray[np.float64]:
 
 def _fit(t_s: NDArray[np.float64], bpm: NDArray[np.float64]) -> _Fit | None:
     """The curve. For a given speed the other two are linear: one search is enough."""
+    from scipy import optimize
 
     def solve(log_speed: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         design = np.column_stack([_curve(t_s, log_speed), np.ones_like(t_s)])
@@ -218,6 +218,7 @@ def _fit(t_s: NDArray[np.float64], bpm: NDArray[np.float64]) -> _Fit | None:
         return solution, bpm - design @ solution
 
     def cost(log_speed: float) -> float:
+
         return float(np.sum(solve(log_speed)[1] ** 2))
 
     slowest, fastest = log(log(3) / (2 * LONGEST_S)), log(log(3) / 1.5)

@@ -28,9 +28,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import next_fast_len, rfft
-from scipy.interpolate import CubicSpline
-from scipy.special import i0
 
 from dsp.errors import SeriesError, TooLong, TooShort
 from dsp.series import checked_intervals, checked_joined, checked_times
@@ -178,6 +175,8 @@ def welch(
         TooLong: more than about 12 days of beats.
         SeriesError: not a series of intervals, or `segment_s` out of its range.
     """
+    from scipy.fft import next_fast_len, rfft
+
     if not segment_s >= _SHORTEST_S:
         raise SeriesError(f"A segment lasts at least {_SHORTEST_S:g} s; this is {segment_s:g}.")
     stretches = _even_stretches(nn_ms, at_s, joined, what="Welch's spectrum")
@@ -434,6 +433,8 @@ def _even_stretches(
         TooShort: there is no such stretch.
         TooLong: there are too many samples.
     """
+    from scipy.interpolate import CubicSpline
+
     intervals_ms = checked_intervals(nn_ms, at_least=_FEWEST, what=what)
     times_s = checked_times(at_s, intervals_ms)
     follows = checked_joined(joined, len(intervals_ms))
@@ -537,6 +538,8 @@ def _lomb(
     their sums are (p ± q) / (n ± h), p = C² + S² and q = ((C² − S²) c + 2 C S s) / h. No τ is needed, and the result
     does not depend on where the times begin.
     """
+    from scipy.fft import next_fast_len
+
     size = next_fast_len(2 * _OVERSAMPLING * (count + 1) + 4 * _HALF_WIDTH, real=True)
     # Times as cells of the grid. They fill a quarter of it, or half at twice the frequency: nothing wraps round.
     cells = times_s * (step_hz * size) + _HALF_WIDTH
@@ -558,6 +561,8 @@ def _lomb(
 
 def _spread_transform(cells: NDArray[np.float64], values: NDArray[np.float64], size: int) -> NDArray[np.complex128]:
     """FFT of the values spread around their places on a grid of `size` cells; places rise."""
+    from scipy.fft import rfft
+
     grid = np.zeros(size)
     offsets = np.arange(1 - _HALF_WIDTH, _HALF_WIDTH + 1)
     for first in range(0, len(cells), _SPREAD_BEATS):
@@ -575,5 +580,7 @@ def _spread_transform(cells: NDArray[np.float64], values: NDArray[np.float64], s
 
 def _kernel_transform(count: int, size: int) -> NDArray[np.float64]:
     """The transform of sinh(b √(m² − x²)) / √(m² − x²) at cells: π I₀(m √(b² − ω²)), for 1 … count of `size`."""
+    from scipy.special import i0
+
     angle = 2 * np.pi / size * np.arange(1, count + 1)
     return np.asarray(np.pi * i0(_HALF_WIDTH * np.sqrt(_SHAPE**2 - angle * angle)), dtype=np.float64)

@@ -21,7 +21,7 @@ from dsp import (
     SpikeStart,
     rmssd_change_pct,
 )
-from dsp.heart_rate import DELAY_S
+from dsp.heart_rate import filter_delay_s
 
 _CALM_BPM = 70.0
 
@@ -63,7 +63,7 @@ def raw(values_bpm: Iterable[float], *, since_s: float = 0.0, gap_before: bool =
     return [
         HeartRateSample(
             at_s=since_s + second,
-            known_s=since_s + second + DELAY_S,
+            known_s=since_s + second + filter_delay_s(),
             heart_rate_bpm=bpm,
             clean=True,
             gap_before=gap_before and second == 0,
@@ -304,7 +304,7 @@ def test_spikes_never_overlap_and_keep_their_distance(pieces: list[tuple[int, fl
     assert [start.onset_s for start in starts] == [spike.onset_s for spike in spikes]
     for spike in spikes:
         assert spike.onset_s <= spike.peak_s <= spike.end_s
-        assert spike.onset_s <= spike.detected_s - DELAY_S <= spike.end_s + 1e-6
+        assert spike.onset_s <= spike.detected_s - filter_delay_s() <= spike.end_s + 1e-6
         assert spike.rise_bpm >= 8.0
     for earlier, later in pairwise(spikes):
         assert later.onset_s >= earlier.end_s

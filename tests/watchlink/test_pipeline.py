@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsp import BeatLabel, SpikeEnding, UsualFrom
-from dsp.heart_rate import DELAY_S
+from dsp.heart_rate import filter_delay_s
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, encode
 from firmware_profiles.profiles import load_profiles
@@ -423,7 +423,7 @@ class TestQuality:
         beats = only(BeatReading, readings)
         assert sum(beat.label is not BeatLabel.NORMAL and not beat.corrected for beat in beats) >= 5
         for rate in only(HeartRateReading, readings):
-            until_s = rate.at_s + DELAY_S
+            until_s = rate.at_s + filter_delay_s()
             under = [beat for beat in beats if beat.at_s - beat.nn_ms / 1000 < until_s and beat.at_s > until_s - 1]
             assert rate.clean == all(beat.label is BeatLabel.NORMAL and not beat.corrected for beat in under)
 

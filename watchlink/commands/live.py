@@ -20,6 +20,7 @@ from watchlink.commands.seating import (
     SeedOption,
     VirtualOption,
     parse_seats,
+    prepare_filters,
     virtual_cohort,
     wearables_near,
 )
@@ -70,6 +71,7 @@ def live(
         if virtual is not None:
             from watchlink.clock import MachineClock
 
+            prepare_filters()
             clock: Clock = MachineClock()
             people, cohort = virtual_cohort(virtual, seed, chosen_plan or default_plan(), clock)
             return with_marks(cohort, people, marks, vocabulary, clock), clock

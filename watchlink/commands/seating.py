@@ -37,6 +37,13 @@ AdapterOption = Annotated[
 MinutesOption = Annotated[float | None, typer.Option(min=0.01, max=24 * 60, help="End after this long.")]
 
 
+def prepare_filters() -> None:
+    """Load now what the first beat would wait for: while the loop waits, nobody's reports are taken and dated."""
+    from dsp.heart_rate import filter_delay_s
+
+    filter_delay_s()
+
+
 async def wearables_near(
     seats: Seats, known: Sequence[Device], *, adapter: str | None, scan_seconds: float
 ) -> tuple[list[str], BleSource, Clock]:
@@ -44,6 +51,7 @@ async def wearables_near(
     from watchlink.clock import MachineClock
     from watchlink.sources.ble import system_radios
 
+    prepare_filters()
     radios = system_radios(adapter)
     found = await heard_near(seats, scan_seconds, radios)
     clock = MachineClock()  # the session begins now, not when the looking for wearables began
