@@ -9,7 +9,6 @@ its end and counts. Both counts must agree. Then: memory at a gigabyte, and the 
 
 from __future__ import annotations
 
-import resource
 import shutil
 import struct
 import subprocess
@@ -25,13 +24,15 @@ _EPOCH_US = 0x00DCDDB30F2F8000
 _RECORD = struct.Struct(">IIIIq")
 
 _READ = """
-import resource, sys
+import sys
 from pathlib import Path
 from watchlink.captures import open_capture
 with open_capture(Path(sys.argv[1])) as capture:
     heart_rates = sum(type(packet).__name__ == "Notification" for packet in capture.packets)
 found = capture.findings
-print(found.frames, found.notifications, heart_rates, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# A child's ru_maxrss begins with its parent's; this does not.
+peak_mb = next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(found.frames, found.notifications, heart_rates, peak_mb)
 """
 
 
@@ -126,17 +127,21 @@ def at_a_gigabyte() -> None:
 def first_reading() -> None:
     """Seconds from the start of the program to the first line of readings."""
     path = _CAPTURES / "reframed" / "rhythm_full_btsnoop_h4.log"
-    best_s = 9.0
+    best_s = {b'"seat"': 9.0, b'"measurement"': 9.0}
     for _ in range(5):
         began = time.perf_counter()
         command = [sys.executable, "-m", "watchlink", "replay", str(path), "--json"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT) as replay:
             assert replay.stdout is not None
-            while b'"beat"' not in replay.stdout.readline():
-                pass
-            best_s = min(best_s, time.perf_counter() - began)
+            for kind in best_s:
+                while kind not in replay.stdout.readline():
+                    pass
+                best_s[kind] = min(best_s[kind], time.perf_counter() - began)
             replay.stdout.read()
-    print(f"first beat of a replay: {best_s:.2f} s after the start of the program (best of five)")
+    first_s, beat_s = best_s.values()
+    print(
+        f"replay: first reading {first_s:.2f} s, first beat {beat_s:.2f} s after the start of the program (best of 5)"
+    )
 
 
 def main() -> None:
@@ -162,8 +167,6 @@ def main() -> None:
     if "--gigabyte" in sys.argv:
         at_a_gigabyte()
     first_reading()
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    print(f"peak memory of any process started here (tshark's, as a rule): {children} MB")
     sys.exit(0 if same else 1)
 
 

@@ -51,6 +51,8 @@ from watchlink.unit_audit import RrUnitVerdict
 
 _REFRESH_S: Final = 0.25
 _PROGRESS_S: Final = 10.0
+# Whoever waits for the first readings has them at once; after that lines go out in portions.
+_LINES_AT_ONCE: Final = 16
 _UNITS: Final = {RrUnitVerdict.TICKS: "1/1024 s, as the standard says", RrUnitVerdict.MILLISECONDS: "1 ms"}
 # Changes of a link that a person should hear of; the others are in the log and in --json.
 _TOLD: Final = frozenset(
@@ -158,6 +160,7 @@ class JsonSink:
         """Print to `out`."""
         self._out = out
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+        self._at_once = _LINES_AT_ONCE
 
     def accept(self, item: Item) -> None:
         """Print it."""
@@ -186,9 +189,13 @@ class JsonSink:
             case _:
                 record = packet_record(item)
         self._out.write(self._encode(record) + "\n")
+        if self._at_once:
+            self._at_once -= 1
+            self._out.flush()
 
-    def tick(self, now_us: int, *, trouble: str | None) -> None:
-        """Nothing: what is printed depends on the log alone."""
+    def tick(self, now_us: int, *, trouble: str | None) -> None:  # noqa: ARG002 - the log alone decides
+        """Whoever reads a pipe has everything within half a second."""
+        self._out.flush()
 
     def close(self, timeline: Timeline) -> None:
         """Print the associations."""
