@@ -54,7 +54,7 @@ class Reader(Whole):
                     elif isinstance(frame, fitdecode.FitDataMessage) and frame.name == "record":
                         at = frame.get_value("timestamp", fallback=None)
                         messages.append(("record", at, frame.get_value("heart_rate", fallback=None)))
-        except (fitdecode.FitError, ValueError, TypeError, LookupError, OverflowError) as error:
+        except Exception as error:  # noqa: BLE001 - what the library stumbles over in a damaged file is not only its own
             self.fault = CaptureError(
                 f"{self._name} is damaged ({error}). {len(messages)} messages before that were read."
             )

@@ -195,6 +195,33 @@ def test_a_watchs_activity_file_is_a_recording(shared_data: Path) -> None:
     assert (started_at.year, findings.format) == (2017, "FIT")
 
 
+_FIT_HEADER = bytes.fromhex("1e000000b1c39e64") + b".FIT"
+
+
+@pytest.mark.parametrize("rest", [b"\x01\x3e\x13\x01", b"", bytes(300), b"\x40" * 300], ids=lambda rest: f"{len(rest)}")
+def test_a_damaged_activity_file_is_said_to_be_one(tmp_path: Path, rest: bytes) -> None:
+    path = tmp_path / "damaged.fit"
+    path.write_bytes(_FIT_HEADER + rest)
+    with pytest.raises(CaptureError, match=r"damaged\.fit is damaged|holds neither RR intervals nor heart rates"):
+        _read(path)
+
+
+def test_an_activity_file_damaged_anywhere_raises_nothing_but_a_capture_error(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    octets = (shared_data / "rr" / "fit" / "garmin-fenix-5-run.fit").read_bytes()
+    path = tmp_path / "damaged.fit"
+    faults = 0
+    for at in range(0, len(octets), len(octets) // 40):
+        for damaged in (octets[:at], octets[:at] + b"\xff" + octets[at + 1 :]):
+            path.write_bytes(damaged)
+            try:
+                _read(path)
+            except CaptureError:
+                faults += 1
+    assert faults > 40
+
+
 def test_a_text_of_intervals_is_a_recording(shared_data: Path) -> None:
     path = shared_data / "rr" / "wearable_hrv_p37" / "rhythm_rr.csv"
     with path.open(newline="") as file:
