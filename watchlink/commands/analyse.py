@@ -143,6 +143,8 @@ def _people(
 ) -> list[_Person]:
     """Everybody in the recording."""
     from watchlink.captures import open_capture, rr_text
+    from watchlink.commands.reading import NOTHING_IN_IT
+    from watchlink.errors import CaptureError
 
     if file is None:
         assert session is not None
@@ -151,7 +153,10 @@ def _people(
         with Archive(archive_path(archive)) as opened:
             opened.session(session)
             with closing(opened.packets(session)) as packets:
-                return _of_packets(packets, at_rest=at_rest)
+                people = _of_packets(packets, at_rest=at_rest)
+        if not people:
+            raise CaptureError(NOTHING_IN_IT)
+        return people
     name = "standard input" if str(file) == "-" else file.name
     content = _text_of_intervals(file, name)
     if content is not None:
@@ -159,7 +164,10 @@ def _people(
     if unit is not None:
         raise typer.BadParameter("--unit is for text files of intervals; a capture says itself.")
     with open_capture(file) as capture:
-        return _of_packets(capture.packets, at_rest=at_rest)
+        people = _of_packets(capture.packets, at_rest=at_rest)
+    if not people:
+        raise CaptureError(" ".join((NOTHING_IN_IT, *capture.findings.hindrances())))
+    return people
 
 
 def _text_of_intervals(file: Path, name: str) -> BinaryIO | None:
@@ -216,7 +224,6 @@ def _of_text(text: RrText, name: str, *, unit: Unit | None) -> _Person:
 def _of_packets(packets: Iterator[Packet], *, at_rest: bool) -> list[_Person]:
     """Fold the log as a session does and take each person's beats, as far as HRV may be read from them."""
     from dsp import CleanBeat
-    from watchlink.errors import CaptureError
     from watchlink.fold import SessionFold
     from watchlink.packets import EventKind, SessionEvent
     from watchlink.readings import BeatReading, HrvAbsent, Measured, Reading
@@ -256,8 +263,6 @@ def _of_packets(packets: Iterator[Packet], *, at_rest: bool) -> list[_Person]:
         if not (at_rest and isinstance(packet, SessionEvent)):
             take(fold.push(packet))
     take(fold.flush())
-    if not people:
-        raise CaptureError("It was read to its end, and there is no heart-rate notification in it.")
     return list(people.values())
 
 

@@ -62,6 +62,7 @@ def _format(text: str) -> str:
     return text
 
 
+NOTHING_IN_IT: Final = "It was read to its end, and there is no heart-rate notification in it."
 FORMATS: Final = ("jsonl", "btsnoop", "pcapng")
 FromOption = Annotated[
     float | None, typer.Option("--from", metavar="TIME", parser=_seconds, help="Begin there: 90, 1:30 or 0:01:30.")
@@ -165,11 +166,10 @@ def say_what_was_found(findings: Sequence[Findings], *, heart_rate: bool) -> Non
     if heart_rate:
         for sentence in hindrances:
             say(sentence)
-        return
-    nothing = "It was read to its end, and there is no heart-rate notification in it."
-    if hindrances:
-        raise CaptureError(" ".join((nothing, *hindrances)))
-    say(nothing)
+    elif hindrances:
+        raise CaptureError(" ".join((NOTHING_IN_IT, *hindrances)))
+    else:
+        say(NOTHING_IN_IT)
 
 
 def _microseconds(seconds: float | None) -> int | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from watchlink.commands.running import ArchiveOption, PlainOption
+
+if TYPE_CHECKING:
+    from watchlink.captures.capture import Findings
 
 
 def show(
@@ -33,9 +37,8 @@ def show(
     """Show the timeline of a session: rises, what was marked, what may belong together and how sure that is."""
     from rich.console import Console
 
-    from watchlink.captures import open_capture
     from watchlink.captures.arranging import laid_beside
-    from watchlink.commands.reading import read_events, recorded
+    from watchlink.commands.reading import captured, read_events, recorded, say_what_was_found
     from watchlink.fold import SessionFold
     from watchlink.reports.session_record import session_record
     from watchlink.reports.timeline import timeline_lines, timeline_report
@@ -43,12 +46,19 @@ def show(
 
     fold = SessionFold()
     beside = () if events is None else read_events(events, offset_s=events_offset)
-    with recorded(int(session), archive) if session.isdecimal() else open_capture(Path(session)) as capture:
+    findings: list[Findings] = []
+    with ExitStack() as stack:
+        if session.isdecimal():
+            capture = stack.enter_context(recorded(int(session), archive))
+        else:
+            capture, findings = stack.enter_context(captured([Path(session)]))
         started_at = capture.started_at
         for packet in laid_beside(capture.packets, beside):
             fold.push(packet)
     fold.flush()
     timeline = fold.timeline()
+    if findings:
+        say_what_was_found(findings, heart_rate=any(counts.notifications for counts in timeline.people.values()))
     who = None if person is None else parse_person(person, list(timeline.people))
     if as_json:
         json.dump(session_record(timeline, started_at=started_at, person=who), sys.stdout, ensure_ascii=False, indent=1)
