@@ -41,6 +41,8 @@ HEADER: Final = "capture"
 _MOST_DEVICES: Final = 2048
 # So many packets wait for a doubtful characteristic at most.
 _MOST_HELD: Final = 4096
+# A device has a dozen characteristics that notify.
+_MOST_DOUBTS: Final = 256
 
 
 class _Doubt:
@@ -63,7 +65,8 @@ class Wearables:
         self._own = False
         self._bound: dict[bytes, str] = {}
         self._devices: dict[bytes, Device] = {}
-        self._doubts: dict[tuple[int, int], _Doubt | None] = {}
+        # By device and handle; None where it is decided that it is no heart rate.
+        self._doubts: dict[Device, dict[int, _Doubt | None]] = {}
         self._queue: deque[Packet | tuple[_Doubt, Notification]] = deque()
         self._met = 0
         self._links = 0
@@ -97,7 +100,7 @@ class Wearables:
 
     def flush(self) -> list[Packet]:
         """The capture is over: doubts are decided by what was seen."""
-        for doubt in [doubt for doubt in self._doubts.values() if doubt is not None]:
+        for doubt in [doubt for doubts in self._doubts.values() for doubt in doubts.values() if doubt is not None]:
             self._decide(doubt, heart_rate=doubt.likeness.at_the_end() is Verdict.HEART_RATE)
         return self.take()
 
@@ -209,10 +212,10 @@ class Wearables:
 
     def _doubted(self, at_us: int, device: Device, handle: int, value: bytes, cell: list[int]) -> list[int] | None:
         """A characteristic of which nothing is known: it may be the heart rate."""
-        key = (id(device), handle)
-        if key not in self._doubts:
-            self._doubts[key] = _Doubt(device, handle)
-        doubt = self._doubts[key]
+        doubts = self._doubts.setdefault(device, {})
+        if handle not in doubts:
+            doubts[handle] = _Doubt(device, handle) if len(doubts) < _MOST_DOUBTS else None
+        doubt = doubts[handle]
         if doubt is None:
             return cell
         verdict = doubt.likeness.push(at_us, value)
@@ -228,7 +231,7 @@ class Wearables:
     def _decide(self, doubt: _Doubt, *, heart_rate: bool) -> None:
         """Release what was held back for a doubt."""
         device = doubt.device
-        self._doubts[id(device), doubt.handle] = None
+        self._doubts[device][doubt.handle] = None
         heart_rate = heart_rate and device.measurement is None
         if heart_rate:
             self._settle(device, doubt.handle, guessed=True)
@@ -258,6 +261,9 @@ class Wearables:
     def _forget_one(self) -> None:
         for address, device in self._devices.items():
             if device.wearable is None and device.measurement is None:
+                for doubt in [doubt for doubt in self._doubts.get(device, {}).values() if doubt is not None]:
+                    self._decide(doubt, heart_rate=False)
+                self._doubts.pop(device, None)
                 del self._devices[address]
                 self.findings.devices.remove(device)
                 self.findings.forgotten += sum(cell[0] for cell in device.notified.values())

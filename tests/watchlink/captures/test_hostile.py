@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from watchlink.captures import open_capture
 from watchlink.errors import CaptureError
 from watchlink.packets import Notification, Packet
 
 from .contract import read_until_fault
+from .frames import STRAP, acl, connected, notified, snoop
 
 _SIZE = 6_000
 _LENGTHS = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\x80", b"\xff\xff\xff\x7f", b"\0\x10\0\0", b"\1\0\0\0")
@@ -115,3 +117,20 @@ def test_memory_stays_within_the_files_own_size_and_a_fixed_amount(captures: lis
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 8_000_000 + path.stat().st_size + kept
+
+
+def test_more_devices_than_are_remembered_lose_no_count_and_no_heart_rate(tmp_path: Path) -> None:
+    steps: list[tuple[int, bool, bytes]] = []
+    for number in range(2_500):
+        address = number.to_bytes(2, "little") + b"\0\0\0\xc0"
+        steps.append((10 * number, True, connected(0x40, address)))
+        steps.append((10 * number + 1, True, acl(0x40, notified(bytes([0x10, 60, number % 250, 4])))[0]))
+        steps.append((10 * number + 2, True, acl(0x40, notified(b"\xff", handle=0x0033))[0]))
+    steps += [(30_000 + number, True, packet) for number, (_, _, packet) in enumerate(STRAP)]
+    path = tmp_path / "crowd.log"
+    path.write_bytes(snoop(*steps))
+    with open_capture(path) as capture:
+        heart_rates = sum(isinstance(packet, Notification) for packet in capture.packets)
+    assert heart_rates == 11
+    assert capture.findings.notifications == 2 * 2_500 + 11
+    assert len(capture.findings.devices) <= 2_048
