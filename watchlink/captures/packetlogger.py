@@ -14,7 +14,7 @@ import struct
 from typing import Final
 
 from watchlink.captures.capture import Damaged
-from watchlink.captures.frames import LONGEST_FRAME, FrameReader, check_time
+from watchlink.captures.frames import LONGEST_FRAME, MOST_ALIKE, FrameReader, check_time
 from watchlink.captures.host import ACL, ALIKE, COMMAND, EVENT, HostFollower
 from watchlink.captures.wearables import Wearables
 
@@ -108,4 +108,6 @@ class Reader(FrameReader):
         h4, received = _HCI[kind]
         cell = self._follower.push(at_us, bytes([h4]) + octets, received=received)
         if cell is not None:
+            if len(self._passed_over) > MOST_ALIKE:
+                self._passed_over.clear()
             self._passed_over[bytes([kind]) + octets[: ALIKE - 1]] = cell

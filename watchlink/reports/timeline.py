@@ -52,15 +52,12 @@ def timeline_report(timeline: Timeline, *, person: str | None = None) -> Rendera
             Text(shown(_beside_words(entry))),
             Text(_luck_words(entry), style=_QUIET),
         )
-    parts: list[RenderableType] = [
-        Text(_summary(timeline, person), style="bold"),
-        "",
-        rises,
-        "",
-        Text(_LEGEND, style=_QUIET),
-        "",
-    ]
-    parts += [_responses_table(timeline, person), ""] if person else [_followed_table(timeline), ""]
+    parts: list[RenderableType] = [Text(_summary(timeline, person), style="bold"), ""]
+    if rises.row_count:
+        parts += [rises, "", Text(_LEGEND, style=_QUIET), ""]
+    beside_marks = _followed_table(timeline) if person is None else _responses_table(timeline, person)
+    if beside_marks.row_count:
+        parts += [beside_marks, ""]
     parts += [Text(shown(_coincidence_words(one))) for one in _together(timeline, person)]
     people = _table("who", "grade", "+usual", "+rises", "+reports", "+beats", "+corrected", "+gaps")
     for name, counts in _people(timeline, person):
