@@ -16,7 +16,7 @@ from enum import StrEnum
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from watchlink.captures import STANDARD_INPUT, btsnoop, jsonl, pcapng
 from watchlink.clock import Stopwatch
@@ -59,12 +59,36 @@ _WRITERS: Final[Mapping[Format, Callable[[datetime], Writer]]] = {
     Format.BTSNOOP: btsnoop.Writer,
     Format.PCAPNG: pcapng.Writer,
 }
-_SUFFIXES: Final = {
-    ".jsonl": Format.JSONL,
-    ".btsnoop": Format.BTSNOOP,
-    ".log": Format.BTSNOOP,
-    ".pcapng": Format.PCAPNG,
-}
+_SUFFIXES: Final = {".jsonl": Format.JSONL, ".btsnoop": Format.BTSNOOP, ".pcapng": Format.PCAPNG}
+
+
+class _Kind(NamedTuple):
+    """What is to be written: the format, and whether it is gzipped."""
+
+    format: Format
+    packed: bool
+
+
+def check_target(path: Path, format_name: str | None) -> _Kind:
+    """What is written to `path`, so that a person hears of a mistake before anything is recorded.
+
+    Raises:
+        CaptureError: there is a file already, or its suffix says no format.
+        ValueError: `format_name` is none of `Format`.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = suffixes[-1:] == [".gz"]
+    suffix = (suffixes[:-1] if packed else suffixes)[-1:] or [""]
+    chosen = Format.JSONL if path == STANDARD_INPUT else _SUFFIXES.get(suffix[0])
+    chosen = chosen if format_name is None else Format(format_name)
+    if chosen is None:
+        raise CaptureError(
+            f"The name {path.name} says no format that is written. End it in .jsonl, .jsonl.gz, .btsnoop or "
+            ".pcapng, or name a format with --format."
+        )
+    if path != STANDARD_INPUT and path.exists():
+        raise CaptureError(f"{path} is there already and is not overwritten. Choose another name.")
+    return _Kind(chosen, packed)
 
 
 class CaptureFile:
@@ -95,24 +119,13 @@ class CaptureFile:
             CaptureError: there is a file already, it cannot be made, or its suffix says no format.
             ValueError: `format_name` is none of `Format`.
         """
-        suffixes = [suffix.lower() for suffix in path.suffixes]
-        packed = suffixes[-1:] == [".gz"]
-        suffix = (suffixes[:-1] if packed else suffixes)[-1:] or [""]
-        chosen = Format.JSONL if path == STANDARD_INPUT else _SUFFIXES.get(suffix[0])
-        chosen = chosen if format_name is None else Format(format_name)
-        if chosen is None:
-            raise CaptureError(
-                f"The name {path.name} says no format that is written. End it in .jsonl, .jsonl.gz, .btsnoop or "
-                ".pcapng, or name a format with --format."
-            )
-        writer = _WRITERS[chosen](started_at)
+        kind = check_target(path, format_name)
+        writer = _WRITERS[kind.format](started_at)
         if path == STANDARD_INPUT:
             sys.stdout.flush()
             return cls(FileIO(sys.stdout.fileno(), "wb", closefd=False), writer, packed=False, regular=False)
         try:
-            return cls(FileIO(path, "xb"), writer, packed=packed, regular=True)
-        except FileExistsError as error:
-            raise CaptureError(f"{path} is there already and is not overwritten. Choose another name.") from error
+            return cls(FileIO(path, "xb"), writer, packed=kind.packed, regular=True)
         except OSError as error:
             raise CaptureError(f"{path} cannot be made: {error.strerror}. Choose another folder.") from error
 

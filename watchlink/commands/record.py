@@ -55,13 +55,14 @@ def record(
     With `--virtual 3` a practice session of three is made up, two hours in seconds. Nothing goes into the archive.
     """
     from watchlink.captures import STANDARD_INPUT
-    from watchlink.captures.file import CaptureFile
+    from watchlink.captures.file import CaptureFile, check_target
     from watchlink.clock import VirtualClock, utc_now
     from watchlink.commands.output import ProgressSink
     from watchlink.devices import load_devices
     from watchlink.hub import run_session
     from watchlink.session import default_plan
 
+    check_target(target, format_name)
     known = () if virtual is not None else load_devices(devices_path(devices))
     seats = parse_seats(seat or [], known)
     plan = default_plan()
