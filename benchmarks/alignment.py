@@ -2,6 +2,8 @@
 
 A planted response follows the mark that caused it by 1 to 6 s (late marks are entered with a guess of how long ago it
 was, off by up to 2 s). Some answer to what was marked on somebody else: then no mark of one's own is the right answer.
+An interval of a response is right if it holds what was planted around those very moments: responses, and what talking
+and moving did, without the heart's own wandering.
 Shares come with Wilson's 95 % interval.
 """
 
@@ -12,12 +14,15 @@ import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from sessions import demo_packets
+from sessions import demo_hearts, demo_packets
 
+from dsp.heart_seconds import AFTER_S, BEFORE_S
 from watchlink.alignment import concerns
 from watchlink.fold import SessionFold
 from watchlink.packets import EventKind
 from watchlink.readings import Grade
+from watchlink.sources.virtual.heart import _ACTIVITY_TIME_CONSTANT_S as ACTIVITY_TIME_CONSTANT_S
+from watchlink.sources.virtual.heart import Heart
 
 _FIRST_SEED, _SEEDS = 1001, 6
 
@@ -64,9 +69,37 @@ def one_session(seed: int) -> Counter[str]:
             if near and movement.marked:
                 told["seen movements"] += 1
                 told["explained"] += near[0].explained_by is not None
+    for person, heart in zip(session.people, demo_hearts(seed), strict=True):
+        own = [event for event in marks if concerns(event, person.person)]
+        line = planted_bpm(heart, int(timeline.duration_s) + 1)
+        for response in timeline.responses:
+            interval = response.change.interval_bpm
+            if response.person != person.person or interval is None:
+                continue
+            times_s = [round(event.happened_us / 1e6) for event in own if event.label == response.label]
+            changes = [
+                sum(line[at : at + AFTER_S]) / AFTER_S - sum(line[at - BEFORE_S : at]) / BEFORE_S
+                for at in times_s
+                if at >= BEFORE_S and at + AFTER_S <= len(line)
+            ]
+            if len(changes) == response.change.events:
+                grade = timeline.people[person.person].grade
+                told[f"responses, {grade}"] += 1
+                told[f"response inside, {grade}"] += interval.low <= sum(changes) / len(changes) <= interval.high
     told["together"] += len(timeline.coincidences)
     told["together after a mark"] += sum(one.event is not None for one in timeline.coincidences)
     return told
+
+
+def planted_bpm(heart: Heart, seconds: int) -> list[float]:
+    """What raises a heart at each second, beside its own wandering."""
+    line: list[float] = []
+    activity_bpm = 0.0
+    for second in range(seconds):
+        towards_bpm = heart.temperament.activity_bpm[heart.activity_at(second)]
+        activity_bpm += (towards_bpm - activity_bpm) / ACTIVITY_TIME_CONSTANT_S
+        line.append(activity_bpm + sum(response.at(second) for response in heart.responses))
+    return line
 
 
 def share(told: Counter[str], part: str, whole: str) -> str:
@@ -94,6 +127,7 @@ def main() -> None:
         ("wrongly explained", "planted"),
         ("explained", "seen movements"),
         *((f"half-time inside, {grade}", f"half-times, {grade}") for grade in Grade),
+        *((f"response inside, {grade}", f"responses, {grade}") for grade in Grade),
         ("together after a mark", "together"),
     ):
         print(share(told, part, whole))
