@@ -13,8 +13,10 @@ import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from itertools import chain
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO, Final, TypeAlias, cast
 
 from watchlink.captures import btsnoop, fit, jsonl, packetlogger, pcap, pcapng, series
@@ -70,6 +72,8 @@ def open_capture(
         octets = _pieces(_open(path, name, stack), name, pieces or _to_the_end)
         findings = Findings()
         start, reader = _recognised(octets, name, Wearables(findings, handle=handle))
+        if pieces is grown and isinstance(reader, series.Whole):
+            raise CaptureError(f"{name} can only be read as a whole, and not while it grows. Leave out --follow.")
         packets = _packets(reader, start, octets)
         first: list[Packet] = []
         while reader.started_at is None and (more := next(packets, None)) is not None:
@@ -80,7 +84,8 @@ def open_capture(
 
 def _open(path: Path, name: str, stack: ExitStack) -> BinaryIO:
     if path == STANDARD_INPUT:
-        return sys.stdin.buffer
+        # Unbuffered: a thread that waits in a buffered read would keep the program from ending.
+        return cast("BinaryIO", FileIO(sys.stdin.fileno(), "rb", closefd=False))
     try:
         return cast("BinaryIO", stack.enter_context(path.open("rb")))
     except OSError as error:
@@ -99,12 +104,16 @@ def grown(file: BinaryIO) -> Iterator[bytes]:
     Raises:
         OSError: the file was made shorter.
     """
-    read = 0
+    size = 0
+    read = getattr(file, "read1", file.read)
+    state = os.fstat(file.fileno())
     while True:
-        if piece := file.read(_PIECE):
-            read += len(piece)
+        if piece := read(_PIECE):
+            size += len(piece)
             yield piece
-        elif os.fstat(file.fileno()).st_size < read:
+        elif not S_ISREG(state.st_mode):
+            return  # a pipe has an end
+        elif os.fstat(file.fileno()).st_size < size:
             raise OSError(errno.ESTALE, "it was made shorter while it was followed")
         else:
             pause()

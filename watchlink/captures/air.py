@@ -72,7 +72,9 @@ class _Connection:
         """
         other = self.last.get(not by_peripheral)
         if other is not None:
-            self.refused[not by_peripheral] = bool(head & _NEXT_EXPECTED) == bool(other[1] & _SEQUENCE)
+            waits = bool(head & _NEXT_EXPECTED) == bool(other[1] & _SEQUENCE)
+            # Once it was received it stays so: later the same bit speaks of a packet that the sniffer missed.
+            self.refused[not by_peripheral] = self.refused.get(not by_peripheral, True) and waits
         before = self.last.get(by_peripheral)
         kind = head & (_SEQUENCE | 0b11)
         soon = before is not None and at_us - before[0] <= _LONGEST_REPETITION_US

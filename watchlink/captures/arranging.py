@@ -31,7 +31,7 @@ def part(packets: Iterable[Packet], *, from_us: int | None = None, to_us: int | 
     """What lies from `from_us` to `to_us`, and before it what tells who is who and what the room was doing."""
     for packet in packets:
         if to_us is not None and packet.at_us > to_us:
-            return
+            continue  # to the end: a fault of the file has to be heard of
         if from_us is None or packet.at_us >= from_us or _sets_the_scene(packet):
             yield packet
 

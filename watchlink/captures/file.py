@@ -182,7 +182,10 @@ class CaptureFile:
                 self._flush_packer(zlib.Z_SYNC_FLUSH)
             self._write()
             if self._regular and self._trouble is None:
-                os.fsync(self._file.fileno())
+                try:
+                    os.fsync(self._file.fileno())
+                except OSError as error:
+                    self._trouble = error.strerror or str(error)
 
     def close(self) -> None:
         """Write what is left; what cannot be written is in `unsaved`."""

@@ -67,8 +67,7 @@ class FrameReader(ABC):
             at, by_us = self._step_back
             self.fault = CaptureError(
                 f"{self._name}: at byte {at} the clock goes back by {clock_text(by_us / 1e6)} (h:mm:ss). All packets "
-                "were read, but times after that cannot be compared with those before. Take the part that you need "
-                "with --from and --to."
+                "were read, but times after that cannot be compared with those before. Cut the file there."
             )
         return packets
 

@@ -77,13 +77,17 @@ class Reader:
 
     def flush(self) -> list[Packet]:
         """The file is over."""
-        if not self._rest:
+        if not self._rest or self.fault is not None:
             return []
         packets = self._packets([self._rest])
+        self._name_the_cut()
+        return packets
+
+    def _name_the_cut(self) -> None:
+        """A fault in what is left at the end comes of its being cut off."""
         if self.fault is not None:
             fault = str(self.fault).replace(_READ, f" (the file was cut off in the middle of this line){_READ}")
             self.fault = CaptureError(fault)
-        return packets
 
     def _packets(self, lines: Iterable[bytes]) -> list[Packet]:
         packets: list[Packet] = []

@@ -41,6 +41,8 @@ HEADER: Final = "capture"
 _MOST_DEVICES: Final = 2048
 # So many packets wait for a doubtful characteristic at most.
 _MOST_HELD: Final = 4096
+# A sensor reports every second; what was silent for so long is waited for no more.
+_LONGEST_DOUBT_US: Final = 30_000_000
 # A device has a dozen characteristics that notify.
 _MOST_DOUBTS: Final = 256
 
@@ -52,6 +54,7 @@ class _Doubt:
         self.device = device
         self.handle = handle
         self.likeness = Likeness()
+        self.last_us = 0
 
 
 class Wearables:
@@ -67,6 +70,9 @@ class Wearables:
         self._devices: dict[bytes, Device] = {}
         # By device and handle; None where it is decided that it is no heart rate.
         self._doubts: dict[Device, dict[int, _Doubt | None]] = {}
+        # Doubts for which something is held back, and how much was seen since the first of them.
+        self._open: list[_Doubt] = []
+        self._held = 0
         self._queue: deque[Packet | tuple[_Doubt, Notification]] = deque()
         self._met = 0
         self._links = 0
@@ -86,21 +92,17 @@ class Wearables:
     def take(self) -> list[Packet]:
         """The packets that are ready, in the order in which they were seen."""
         ready: list[Packet] = []
-        queue = self._queue
-        while queue:
-            head = queue[0]
+        while self._queue:
+            head = self._queue[0]
             if isinstance(head, tuple):
-                if len(queue) > _MOST_HELD:
-                    self._decide(head[0], heart_rate=False)
-                    continue
                 break
             ready.append(head)
-            queue.popleft()
+            self._queue.popleft()
         return ready
 
     def flush(self) -> list[Packet]:
         """The capture is over: doubts are decided by what was seen."""
-        for doubt in [doubt for doubts in self._doubts.values() for doubt in doubts.values() if doubt is not None]:
+        for doubt in tuple(self._open):
             self._decide(doubt, heart_rate=doubt.likeness.at_the_end() is Verdict.HEART_RATE)
         return self.take()
 
@@ -130,10 +132,13 @@ class Wearables:
         """A notification. Returns the cell to count further ones in if they can say nothing to a log."""
         cell = device.count(handle)
         cell[0] += 1
+        if device.measurement is not None:
+            for doubt in [doubt for doubt in self._open if doubt.device is device]:
+                self._decide(doubt, heart_rate=False)
         if handle == device.measurement:
             self._heart_rate(at_us, device, value)
             return None
-        if handle == self._handle and device.measurement is None:
+        if handle == self._handle and device.measurement is None and handle not in device.characteristics:
             self._settle(device, handle, guessed=False)
             self._heart_rate(at_us, device, value)
             return None
@@ -150,7 +155,7 @@ class Wearables:
     def lost(self, at_us: int, device: Device, reason: str) -> None:
         """A link to a device ended."""
         if device.wearable is not None and not self._own:
-            self._queue.append(
+            self._append(
                 LinkChange(at_us=self._at(at_us), wearable=device.wearable, state=LinkState.LOST, reason=reason)
             )
 
@@ -171,7 +176,7 @@ class Wearables:
         elif isinstance(record, dict) and record.get("type") == BINDING:
             self._bound[bytes.fromhex(str(record.get("address")))] = str(record.get("wearable"))
         else:
-            self._queue.append(from_json(text))
+            self._append(from_json(text))
 
     def _header(self, record: dict[str, Any]) -> None:
         if record.get("version") != RECORD_VERSION:
@@ -185,10 +190,25 @@ class Wearables:
             self._seat(at_us, device)
         assert device.wearable is not None
         device.heart_rates += 1
-        self._queue.append(Notification(at_us=self._at(at_us), wearable=device.wearable, payload=value))
+        self._append(Notification(at_us=self._at(at_us), wearable=device.wearable, payload=value))
 
     def _seat(self, at_us: int, device: Device) -> None:
-        self._queue.extend(self._seated(at_us, device))
+        for packet in self._seated(at_us, device):
+            self._append(packet)
+
+    def _append(self, packet: Packet) -> None:
+        """Put a packet at the end; doubts that were answered or last too long must not hold it back.
+
+        What is counted and compared here is the capture's own, so that how it is cut into pieces changes nothing.
+        """
+        self._queue.append(packet)
+        if not self._open:
+            return
+        self._held += 1
+        for doubt in tuple(self._open):
+            too_long = packet.at_us - doubt.last_us > _LONGEST_DOUBT_US or self._held > _MOST_HELD
+            if too_long or doubt.device.measurement is not None:
+                self._decide(doubt, heart_rate=False)
 
     def _seated(self, at_us: int, device: Device) -> list[Packet]:
         """The device becomes a wearable of the log."""
@@ -208,7 +228,7 @@ class Wearables:
         return [seat, *reads]
 
     def _attribute(self, wearable: str, attribute: Attribute, at_us: int, value: bytes) -> None:
-        self._queue.append(AttributeRead(at_us=self._at(at_us), wearable=wearable, attribute=attribute, payload=value))
+        self._append(AttributeRead(at_us=self._at(at_us), wearable=wearable, attribute=attribute, payload=value))
 
     def _doubted(self, at_us: int, device: Device, handle: int, value: bytes, cell: list[int]) -> list[int] | None:
         """A characteristic of which nothing is known: it may be the heart rate."""
@@ -223,7 +243,14 @@ class Wearables:
             self._decide(doubt, heart_rate=False)
             return cell
         notification = Notification(at_us=self._at(at_us), wearable="", payload=value)
+        if doubt not in self._open:
+            self._open.append(doubt)
+        doubt.last_us = notification.at_us
+        self._held += 1
         self._queue.append((doubt, notification))
+        if verdict is Verdict.OPEN and self._held > _MOST_HELD:
+            self._decide(doubt, heart_rate=False)
+            return cell
         if verdict is Verdict.HEART_RATE:
             self._decide(doubt, heart_rate=True)
         return None
@@ -232,9 +259,13 @@ class Wearables:
         """Release what was held back for a doubt."""
         device = doubt.device
         self._doubts[device][doubt.handle] = None
-        heart_rate = heart_rate and device.measurement is None
-        if heart_rate:
+        if doubt in self._open:
+            self._open.remove(doubt)
+        if not self._open:
+            self._held = 0
+        if heart_rate and device.measurement is None:
             self._settle(device, doubt.handle, guessed=True)
+        heart_rate = doubt.handle == device.measurement
         released: deque[Packet | tuple[_Doubt, Notification]] = deque()
         for entry in self._queue:
             if not isinstance(entry, tuple) or entry[0] is not doubt:

@@ -31,7 +31,7 @@ def decode(
 ) -> None:
     """Decode the value of a Heart Rate Measurement (0x2A37) and say what each bit means.
 
-    Lines on standard input work too: tshark -r FILE -Y btatt.opcode==0x1b -T fields -e btatt.value | watchlink decode
+    Without octets, lines of them are read from standard input, one value each.
     """
     from watchlink.reports.explanation import explain
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +67,8 @@ def replay(
         raise typer.BadParameter("Name a capture file, or a session with --session; one of the two.")
     if follow and (len(files) != 1 or speed is not None or pause):
         raise typer.BadParameter("--follow is for one file, at the pace at which it grows.")
+    if not all(isfinite(seconds) for seconds in offset or ()):
+        raise typer.BadParameter("--offset is a number of seconds.")
     if len(offset or ()) >= max(1, len(files)):
         raise typer.BadParameter("--offset is for the second file and those after it, once for each.")
     findings: list[Findings] = []
@@ -90,10 +93,15 @@ def replay(
             pace = 1.0 if pause and speed is None else speed
             clock = virtual = VirtualClock(started_at=capture.started_at, speed=pace)
             player = None
-            if pause or (pace is not None and sys.stdin.isatty() and STANDARD_INPUT not in files):
+            if pause or (pace is not None and _asks_a_person() and STANDARD_INPUT not in files):
                 player = Player(sys.stdin, clock=virtual, complain=say, held=pause)
                 say(f"{Player.HELP}.")
             source = ReplaySource(packets, clock=None if pace is None else virtual, player=player)
         sink = make_sink(plain=plain, as_json=as_json)
         timeline = clock.run(run_session(source, clock=clock, recorder=None, sinks=[sink]))
     say_what_was_found(findings, heart_rate=any(counts.notifications for counts in timeline.people.values()))
+
+
+def _asks_a_person() -> bool:
+    """Whether somebody may type; a program can be started without any standard input."""
+    return sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]

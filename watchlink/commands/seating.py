@@ -135,6 +135,8 @@ def parse_seats(texts: list[str], known: Sequence[Device]) -> Seats:
         if not alias or (equals and not name):
             raise typer.BadParameter(f'--seat wants a pseudonym, or "alias=wearable\'s name", got {text!r}.')
         if equals:
+            if name in by_name:
+                raise typer.BadParameter(f"--seat gives {name} to {by_name[name]} and to {alias}.")
             by_name[name] = alias
             continue
         device = of_alias(known, alias)

@@ -132,6 +132,21 @@ def test_a_packet_that_the_other_side_still_waits_for_is_sent_again_however_late
     assert dropped[AGAIN] == 1
 
 
+def test_a_packet_that_was_missed_does_not_swallow_the_next(path: Path) -> None:
+    """Received, then one that the sniffer missed, received too: the same value again is a new packet."""
+    same = in_l2cap(notified(_value(1)))
+    heard = [
+        *_begun(),
+        (1_000_000, True, _says(same, sequence=1)),
+        (1_000_500, False, _says(b"", sequence=1, next_expected=0, kind=1)),  # has it
+        (2_000_500, False, _says(b"", sequence=0, next_expected=1, kind=1)),  # has the one that was missed
+        (3_000_000, True, _says(same, sequence=1)),
+    ]
+    values, dropped = _read(path, _wrapped(heard, 256))
+    assert len(values) == 2
+    assert dropped[AGAIN] == 0
+
+
 def test_empty_packets_between_tell_new_from_again_even_where_nobody_says_who_sends(path: Path) -> None:
     same = in_l2cap(notified(_value(1)))
     heard = [

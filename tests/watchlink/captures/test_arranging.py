@@ -59,14 +59,15 @@ def test_a_part_holds_every_heart_rate_of_its_time_and_no_other(from_s: int | No
     assert beats == [second for second in range(1, 20) if (from_s or 0) <= second <= (25 if to_s is None else to_s)]
 
 
-def test_what_comes_after_the_part_is_not_even_read() -> None:
-    def endless() -> Iterator[Packet]:
-        second = 0
-        while True:
-            second += 1
-            yield _beat(second)
+def test_a_fault_after_the_part_is_heard_of() -> None:
+    def broken() -> Iterator[Packet]:
+        yield from (_beat(second) for second in range(1, 9))
+        raise CaptureError("the clock goes back")
 
-    assert len(list(part(endless(), to_us=5_000_000))) == 5
+    seen: list[Packet] = []
+    with pytest.raises(CaptureError, match="the clock goes back"):
+        seen.extend(part(broken(), to_us=5_000_000))
+    assert len(seen) == 5
 
 
 def test_captures_lie_where_their_clocks_put_them() -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from watchlink.captures import open_capture
 from watchlink.errors import CaptureError
-from watchlink.packets import Notification, Packet
+from watchlink.packets import Notification, Packet, Seat
 
 from .contract import read_until_fault
-from .frames import STRAP, acl, connected, notified, snoop
+from .frames import ADDRESS, DECLARATION, OTHER_ADDRESS, STRAP, acl, connected, notified, snoop
 
 _SIZE = 6_000
 _LENGTHS = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\x80", b"\xff\xff\xff\x7f", b"\0\x10\0\0", b"\1\0\0\0")
@@ -117,6 +117,60 @@ def test_memory_stays_within_the_files_own_size_and_a_fixed_amount(captures: lis
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 8_000_000 + path.stat().st_size + kept
+
+
+_KNOWN = (connected(0x40, ADDRESS), acl(0x40, DECLARATION)[0])
+_STRANGER = connected(0x41, OTHER_ADDRESS)
+_DOUBTFUL = acl(0x41, notified(b"\x00\x50", handle=0x0033))[0]
+
+
+def _beats_of_one_who_is_known(count: int, *, every_us: int = 1_000_000) -> list[tuple[int, bool, bytes]]:
+    beat = acl(0x40, notified(b"\x10\x3c\x00\x04"))[0]
+    return [(10 + every_us * number, True, beat) for number in range(count)]
+
+
+@pytest.mark.parametrize("every_us", [1_000_000, 1_000])
+@pytest.mark.parametrize("size", [1 << 18, 4096, 200])
+def test_one_doubtful_value_neither_stops_the_reading_nor_holds_it_up_for_long(
+    tmp_path: Path, every_us: int, size: int
+) -> None:
+    steps = [(0, True, packet) for packet in (*_KNOWN, _STRANGER, _DOUBTFUL)]
+    path = tmp_path / "doubtful.log"
+    path.write_bytes(snoop(*steps, *_beats_of_one_who_is_known(9_999, every_us=every_us)))
+    octets = path.read_bytes()
+    with open_capture(
+        path, pieces=lambda _: iter([octets[at : at + size] for at in range(0, len(octets), size)])
+    ) as capture:
+        assert sum(isinstance(packet, Notification) for packet in capture.packets) == 9_999
+
+
+def test_how_the_pieces_are_cut_decides_no_doubt(tmp_path: Path) -> None:
+    values = [acl(0x41, notified(bytes([0x10, 60, number % 250, 4]), handle=0x0033))[0] for number in range(300)]
+    steps = [(0, True, packet) for packet in (*_KNOWN, _STRANGER)]
+    steps += [(1_000_000 * number, True, value) for number, value in enumerate(values[:3])]
+    steps += [
+        (2_000_100 + 200 * number, True, step[2]) for number, step in enumerate(_beats_of_one_who_is_known(4_399))
+    ]
+    steps += [(3_000_000 + 1_000_000 * number, True, value) for number, value in enumerate(values[3:])]
+    path = tmp_path / "between.log"
+    path.write_bytes(snoop(*steps))
+    octets = path.read_bytes()
+    seen = []
+    for size in (len(octets), 65_536, 4_096, 100):
+        pieces = [octets[at : at + size] for at in range(0, len(octets), size)]
+        with open_capture(path, pieces=lambda _, pieces=pieces: iter(pieces)) as capture:
+            seen.append(list(capture.packets))
+    assert seen[0] == seen[1] == seen[2] == seen[3]
+
+
+def test_heart_rates_before_their_discovery_are_not_lost(tmp_path: Path) -> None:
+    beats = _beats_of_one_who_is_known(14)
+    path = tmp_path / "late.log"
+    path.write_bytes(snoop((0, True, _KNOWN[0]), *beats[:4], (3_000_500, True, _KNOWN[1]), *beats[4:]))
+    with open_capture(path) as capture:
+        packets = list(capture.packets)
+    assert sum(isinstance(packet, Notification) for packet in packets) == 14
+    assert isinstance(packets[0], Seat)
 
 
 def test_more_devices_than_are_remembered_lose_no_count_and_no_heart_rate(tmp_path: Path) -> None:
