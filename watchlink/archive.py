@@ -23,7 +23,7 @@ from typing import Final, Self, TypeAlias
 
 from watchlink.clock import Stopwatch, utc_now
 from watchlink.errors import ArchiveError
-from watchlink.packets import Correction, Notification, Packet, SessionEvent, from_json, kind_of, to_json
+from watchlink.packets import Notification, Packet, from_json, kind_of, to_json
 
 _VERSION: Final = 1
 _APPLICATION_ID: Final = 0x574C4E4B  # "WLNK"
@@ -339,7 +339,7 @@ class Recorder:
         if isinstance(packet, Notification):
             row = (self.session_id, self._seq, at_us, "notification", packet.wearable, packet.payload, None)
         else:
-            wearable = None if isinstance(packet, SessionEvent | Correction) else packet.wearable
+            wearable = getattr(packet, "wearable", None)
             row = (self.session_id, self._seq, at_us, kind_of(packet), wearable, None, to_json(packet))
         self._pending.append(row)
         self.tick()

@@ -6,26 +6,33 @@ tells all of them what the room is doing, and remembers what the timeline needs:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from dsp import Recovery
 from firmware_profiles.profiles import GENERIC_ID, load_profiles
+from watchlink.consent import Gate
 from watchlink.packets import (
     AttributeRead,
     Correction,
     Discarded,
+    Extension,
     LinkChange,
     Notification,
     Packet,
+    Planned,
+    Purpose,
     Role,
     Seat,
     SessionEvent,
+    Sharing,
 )
 from watchlink.pipeline import Pipeline
 from watchlink.readings import (
     BeatReading,
     Duplicate,
     GradeReading,
+    Heard,
     HeartRateReading,
     Late,
     Measured,
@@ -41,10 +48,14 @@ _US_PER_S: Final = 1_000_000
 
 
 class SessionFold:
-    """Stage: `Packet` in, `Reading` out, for everybody; `flush` at the end of the log."""
+    """Stage: `Packet` in, `Reading` out, for everybody; `flush` at the end of the log.
 
-    def __init__(self) -> None:
-        """An empty session."""
+    What people do not share comes out of it in no form.
+    """
+
+    def __init__(self, *, gate: Gate | None = None) -> None:
+        """An empty session; `gate` says what may be told of whom, else the log alone does."""
+        self._gate = gate or Gate()
         self._profiles = load_profiles()
         self._person_of: dict[str, str] = {}
         self._pipelines: dict[str, Pipeline] = {}
@@ -60,6 +71,7 @@ class SessionFold:
     def push(self, packet: Packet) -> tuple[Reading, ...]:
         """Take one packet of the log; return the readings that it completes."""
         self._until_us = max(self._until_us, packet.at_us)
+        self._gate.enter(packet)
         match packet:
             case Seat():
                 return self._remember(self._seat(packet))
@@ -69,6 +81,8 @@ class SessionFold:
             case Correction():
                 self._corrections.append(packet)
                 return ()
+            case Sharing() | Planned() | Extension():
+                return ()
             case Notification() | Discarded() | AttributeRead() | LinkChange():
                 person = self._person_of.get(packet.wearable)
                 if person is None:  # nobody was seated with it: it gets a person of its own, so that nothing is lost
@@ -77,6 +91,10 @@ class SessionFold:
                 if isinstance(packet, LinkChange):
                     self._counts[person].count_link(packet.state)
                 return self._remember(self._pipelines[person].push(packet))
+
+    def lets(self, packet: Packet) -> bool:
+        """Whether this packet may be told as it is."""
+        return self._gate.lets(packet)
 
     def flush(self) -> tuple[Reading, ...]:
         """The log is over: what every pipeline still holds back."""
@@ -89,8 +107,14 @@ class SessionFold:
         """What is known so far."""
         return assemble(
             duration_s=max(self._until_us / _US_PER_S, 1.0),
-            counts=self._counts,
-            lines=self._lines,
+            counts={
+                person: counts if self._gate.shares(person, Purpose.HEART_RATE) else replace(counts, usual_bpm=None)
+                for person, counts in self._counts.items()
+            },
+            lines={
+                person: line if self._gate.shares(person, Purpose.HEART_RATE) else HeartLine()
+                for person, line in self._lines.items()
+            },
             standing=corrected(self._events, self._corrections),
             spikes=[
                 Risen(
@@ -100,6 +124,7 @@ class SessionFold:
                     recovery=self._recoveries.get((ended.person, ended.spike.onset_s)),
                 )
                 for ended in self._spikes
+                if self._gate.shares(ended.person, Purpose.RISES)
             ],
         )
 
@@ -130,7 +155,8 @@ class SessionFold:
             self._room.phase, speaking=self._room.role(person) is Role.SPEAKER, resting=self._room.resting
         )
 
-    def _remember(self, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    def _remember(self, all_readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+        readings = self._gate.told(all_readings)
         for reading in readings:
             counts = self._counts[reading.person]
             match reading:
@@ -138,6 +164,8 @@ class SessionFold:
                     counts.notifications += 1
                     counts.with_reserved_flags += bool(reading.reserved_flags)
                     counts.with_surplus_octets += bool(reading.surplus_octets)
+                case Heard():
+                    counts.notifications += 1
                 case BeatReading():
                     counts.beats += 1
                     counts.corrected += reading.corrected

@@ -63,6 +63,21 @@ class EventKind(StrEnum):
     ROLE = "role"
     """A person took a role; the label is one of `Role`."""
     MARK = "mark"
+    NOTE = "note"
+    """Words to remember, in `note`; no moment that a rise could belong to."""
+
+
+class Purpose(StrEnum):
+    """What a person may let others see, each switched on by itself."""
+
+    HEART_RATE = "heart-rate"
+    """The heart rate against the person's own usual."""
+    RISES = "rises"
+    """Heart rate rises: when, how large, how fast they settled."""
+    HRV = "hrv"
+    """Heart rate variability, where the grade and the block allow it."""
+    RAW = "raw"
+    """Every report and interval as it was sent."""
 
 
 class Role(StrEnum):
@@ -190,7 +205,51 @@ class Correction:
             raise ValueError("what stands instead must keep the instant of the entry")
 
 
-Packet: TypeAlias = Seat | Notification | Discarded | AttributeRead | LinkChange | SessionEvent | Correction
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """From here on `person` lets others see `purposes` and nothing else.
+
+    `wording` names the words that the person agreed to: version and digest; see `consent.WORDING`.
+    """
+
+    at_us: int
+    person: str
+    purposes: frozenset[Purpose]
+    wording: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """From here on the session follows this plan: the text of its file, so that the log can be read without it.
+
+    `week` of the programme, from 1; None where nobody said.
+    """
+
+    at_us: int
+    text: str
+    week: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """The block that runs lasts so much longer (or shorter, below 0) than planned."""
+
+    at_us: int
+    by_us: int
+
+
+Packet: TypeAlias = (
+    Seat
+    | Notification
+    | Discarded
+    | AttributeRead
+    | LinkChange
+    | SessionEvent
+    | Correction
+    | Sharing
+    | Planned
+    | Extension
+)
 E = TypeVar("E", bound=StrEnum)
 Record: TypeAlias = Mapping[str, str | int | None]
 
@@ -202,6 +261,9 @@ _KINDS: Final[Mapping[type[Packet], str]] = {
     LinkChange: "link",
     SessionEvent: "event",
     Correction: "correction",
+    Sharing: "sharing",
+    Planned: "plan",
+    Extension: "extension",
 }
 # The kind of an event before there were other roles.
 _SPEAKER_KIND: Final = "speaker"
@@ -231,6 +293,13 @@ def to_record(packet: Packet) -> dict[str, str | int | None]:
         case Correction():
             head |= {"of_us": packet.of_us}
             head |= {"kind": None} if packet.now is None else _event_record(packet.now)
+        case Sharing():
+            purposes = " ".join(purpose for purpose in Purpose if purpose in packet.purposes)
+            head |= {"person": packet.person, "purposes": purposes, "wording": packet.wording}
+        case Planned():
+            head |= {"text": packet.text, "week": packet.week}
+        case Extension():
+            head |= {"by_us": packet.by_us}
     return head
 
 
@@ -301,6 +370,18 @@ def from_record(record: Record) -> Packet:
             of_us = _microseconds(record, "of_us")
             now = None if record.get("kind") is None else _event(record, of_us)
             return Correction(at_us=at_us, of_us=of_us, now=now)
+        case "sharing":
+            return Sharing(
+                at_us=at_us,
+                person=_text(record, "person"),
+                purposes=_purposes(record),
+                wording=_text(record, "wording"),
+            )
+        case "plan":
+            week = None if record.get("week") is None else _whole(record, "week")
+            return Planned(at_us=at_us, text=_text(record, "text"), week=week)
+        case "extension":
+            return Extension(at_us=at_us, by_us=_microseconds(record, "by_us"))
         case other:
             raise ValueError(f"unknown type {other!r}")
 
@@ -319,9 +400,13 @@ def _event(record: Record, at_us: int) -> SessionEvent:
 
 
 def _microseconds(record: Record, key: str) -> int:
+    return _whole(record, key, "whole number of microseconds")
+
+
+def _whole(record: Record, key: str, what: str = "whole number") -> int:
     value = record.get(key)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{key} is not a whole number of microseconds")
+        raise ValueError(f"{key} is not a {what}")
     return value
 
 
@@ -338,6 +423,11 @@ def _choice(record: Record, key: str, choices: type[E]) -> E:
         return choices(text)
     except ValueError as error:
         raise ValueError(f"{key} {text!r} is none of {', '.join(choices)}") from error
+
+
+def _purposes(record: Record) -> frozenset[Purpose]:
+    words = _text(record, "purposes").split()
+    return frozenset(_choice({"purposes": word}, "purposes", Purpose) for word in words)
 
 
 def _octets(record: Record) -> bytes:

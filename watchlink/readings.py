@@ -67,6 +67,23 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A report has come and could be read; what it says is not for others."""
+
+    person: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalReading:
+    """There was a heart rate for this second, and whether it stands on good beats; what it was is not for others."""
+
+    person: str
+    at_s: float
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Undecodable:
     """A notification that is no Heart Rate Measurement. Counted and shown; never ends a session."""
 
@@ -219,6 +236,8 @@ class Worn:
 
 Reading: TypeAlias = (
     Measured
+    | Heard
+    | SignalReading
     | Undecodable
     | Duplicate
     | Late
@@ -238,6 +257,8 @@ Reading: TypeAlias = (
 
 _KINDS: Mapping[type[Reading], str] = {
     Measured: "measurement",
+    Heard: "heard",
+    SignalReading: "signal",
     Undecodable: "undecodable",
     Duplicate: "duplicate",
     Late: "late",

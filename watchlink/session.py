@@ -29,6 +29,7 @@ from watchlink.vocabulary import (
 
 _US_PER_S: Final = 1_000_000
 _LONGEST_S: Final = 1e9
+_MOST: Final = 52
 
 BLOCK_PHASES: Final[Mapping[str, Phase]] = {
     "baseline": Phase.SILENT,
@@ -50,11 +51,20 @@ class Block:
         kind: one of `BLOCK_PHASES`.
         title: what people see.
         minutes: how long it is planned to be, above 0.
+        speakers: who practises in it, by number in the cohort counted from 1, the first of them first.
+        new_in_weeks: the weeks of the programme in which its scenario is one that nobody has met.
     """
 
     kind: str
     title: str
     minutes: float
+    speakers: tuple[int, ...] = ()
+    new_in_weeks: frozenset[int] = frozenset()
+
+    @property
+    def duration_us(self) -> int:
+        """How long it is planned to be."""
+        return round(self.minutes * 60 * _US_PER_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +73,14 @@ class Plan:
 
     title: str
     blocks: tuple[Block, ...]
+    text: str = field(default="", repr=False, compare=False)
+    """Of the file that it was read from."""
     vocabulary: Vocabulary = field(default_factory=default_vocabulary)
 
     @property
     def duration_us(self) -> int:
         """Sum of the blocks."""
-        return sum(_minutes_us(block.minutes) for block in self.blocks)
+        return sum(block.duration_us for block in self.blocks)
 
     def events(self) -> tuple[SessionEvent, ...]:
         """The start of each block, as events."""
@@ -76,7 +88,7 @@ class Plan:
         at_us = 0
         for block in self.blocks:
             events.append(SessionEvent(at_us=at_us, kind=EventKind.BLOCK, label=block.kind, note=block.title))
-            at_us += _minutes_us(block.minutes)
+            at_us += block.duration_us
         return tuple(events)
 
 
@@ -103,6 +115,7 @@ def parse_plan(text: str, *, file: str) -> Plan:
     title = document.get("title")
     return Plan(
         title=title if isinstance(title, str) else file,
+        text=text,
         blocks=tuple(_block(block, where=f"{file}, block {number}") for number, block in enumerate(blocks, 1)),
         vocabulary=parse_words(document["event"], file=file) if "event" in document else default_vocabulary(),
     )
@@ -147,7 +160,7 @@ class Room:
                     self._roles = {who: other for who, other in self._roles.items() if other is not Role.SPEAKER}
                 if event.person is not None:
                     self._roles[event.person] = role
-            case EventKind.MARK:
+            case EventKind.MARK | EventKind.NOTE:
                 return False
         return True
 
@@ -206,7 +219,21 @@ def _block(table: Any, *, where: str) -> Block:
         raise SessionFileError(f"{where}: kind must be one of {', '.join(BLOCK_PHASES)}; it is {kind!r}.")
     if not isinstance(minutes, (int, float)) or isinstance(minutes, bool) or not 0 < minutes <= 24 * 60:
         raise SessionFileError(f"{where}: minutes must be a number above 0 and at most 1440; it is {minutes!r}.")
-    return Block(kind=kind, title=str(fields.get("title", kind)), minutes=float(minutes))
+    return Block(
+        kind=kind,
+        title=str(fields.get("title", kind)),
+        minutes=float(minutes),
+        speakers=tuple(_numbers(fields, "speakers", where=where)),
+        new_in_weeks=frozenset(_numbers(fields, "new_in_weeks", where=where)),
+    )
+
+
+def _numbers(fields: Mapping[str, Any], key: str, *, where: str) -> list[int]:
+    listed: list[Any] | None = fields.get(key, [])  # or whatever else the file holds there
+    whole = isinstance(listed, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in listed)
+    if listed is None or not whole or not all(1 <= one <= _MOST for one in listed):
+        raise SessionFileError(f"{where}: {key} must be a list of numbers from 1 to {_MOST}; it is {listed!r}.")
+    return listed
 
 
 def parse_events(
@@ -285,7 +312,9 @@ def parse_mark(line: str, *, at_us: int, people: Sequence[str], vocabulary: Voca
     words = (line if late is None else line[: late.start()]).split()
     if not words:
         return ()
-    first, rest = words[0], words[1:]
+    first, rest = words[0].casefold(), words[1:]
+    if first == EventKind.NOTE:
+        return (_note(rest, at_us=at_us, ago_us=ago_us, people=people),)
     if first == "block":
         kind = " ".join(rest)
         if kind not in BLOCK_PHASES:
@@ -306,6 +335,18 @@ def parse_mark(line: str, *, at_us: int, people: Sequence[str], vocabulary: Voca
             meaning=meaning_of(label, vocabulary),
         ),
     )
+
+
+def _note(words: Sequence[str], *, at_us: int, ago_us: int, people: Sequence[str]) -> SessionEvent:
+    """Words to remember, about a person if they begin with one."""
+    try:
+        person, text = _person(words, people)
+    except SessionFileError:
+        person, text = None, words
+    if not text:
+        raise SessionFileError("A note needs words: note 2 said it twice.")
+    kind = EventKind.NOTE
+    return SessionEvent(at_us=at_us, kind=kind, label=str(kind), person=person, note=" ".join(text), ago_us=ago_us)
 
 
 def _roles(
@@ -335,6 +376,18 @@ def parse_person(text: str, people: Sequence[str]) -> str:
     return person
 
 
+def leading_person(words: Sequence[str], people: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The person that words begin with, and the words left.
+
+    Raises:
+        SessionFileError: they begin with nobody; the message lists who is here.
+    """
+    person, rest = _person(words, people)
+    if person is None:
+        raise SessionFileError(f"Who? People are: {', '.join(people)}, or 1 to {len(people)}.")
+    return person, rest
+
+
 def _person(words: Sequence[str], people: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     """The person that the words begin with (nobody if there are none), and the words that are left."""
     if not words:
@@ -347,7 +400,3 @@ def _person(words: Sequence[str], people: Sequence[str]) -> tuple[str | None, Se
         if [word.casefold() for word in words[: len(name)]] == name:
             return person, words[len(name) :]
     raise SessionFileError(f"Nobody here is called {first!r}. People are: {', '.join(people)}, or 1 to {len(people)}.")
-
-
-def _minutes_us(minutes: float) -> int:
-    return round(minutes * 60 * _US_PER_S)

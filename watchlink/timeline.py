@@ -161,7 +161,7 @@ def assemble(
         standing: the events after corrections.
         spikes: everybody's.
     """
-    events = standing.events
+    events = tuple(event for event in standing.events if event.kind is not EventKind.NOTE)
     moving = tuple(_movement(events, until_s=duration_s))
     seconds = {
         name: HeartSeconds.of(line.at_s, line.heart_rate_bpm, until_s=duration_s, without=moving)
@@ -177,7 +177,7 @@ def assemble(
         duration_s=duration_s,
         people={name: replace(counted, heart_rate_s=seconds[name].known_s) for name, counted in counts.items()},
         roles={name: role_spells(events, name, until_s=duration_s) for name in counts},
-        events=events,
+        events=standing.events,
         spikes=tuple(timed),
         responses=tuple(responses(seconds, events)),
         followed=tuple(followed(seconds, events, onsets_s)),

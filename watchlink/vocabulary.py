@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
@@ -20,6 +20,10 @@ from watchlink.errors import SessionFileError
 from watchlink.packets import Meaning
 
 _MOST_WORDS: Final = 200
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+
+RESERVED_KEYS: Final = frozenset("abcfnqsu")
+"""Letters that mean something else on the board: ago, blank, consent, freeze, note, quit, speaks, undo."""
 
 
 class Target(StrEnum):
@@ -38,12 +42,14 @@ class Word:
         title: what people see.
         target: whom it is usually about.
         meaning: what it says about a rise beside it.
+        key: the letter that marks it on the board; empty where the letters did not suffice.
     """
 
     label: str
     title: str
     target: Target
     meaning: Meaning
+    key: str = ""
 
 
 Vocabulary: TypeAlias = Mapping[str, Word]
@@ -63,7 +69,9 @@ def default_vocabulary() -> Vocabulary:
 
 
 def parse_words(tables: Any, *, file: str) -> Vocabulary:
-    """The words of a plan: its list of `[[event]]`, each with `label`; if there, `title`, `target`, `meaning`.
+    """The words of a plan: its list of `[[event]]`, each with `label`; if there, `title`, `target`, `meaning`, `key`.
+
+    A word without a key is given the first letter of its label that is free.
 
     Raises:
         SessionFileError: names the file, the word and what is wrong with it.
@@ -78,8 +86,21 @@ def parse_words(tables: Any, *, file: str) -> Vocabulary:
         word = _word(table, where=f"{file}, event {number}")
         if word.label in words:
             raise SessionFileError(f"{file}, event {number}: {word.label!r} is there twice. Give each its own label.")
+        if word.key and word.key in {other.key for other in words.values()}:
+            raise SessionFileError(f"{file}, event {number}: the key {word.key} is taken. Give each word its own key.")
         words[word.label] = word
-    return MappingProxyType(words)
+    return MappingProxyType(_with_keys(words))
+
+
+def _with_keys(words: Mapping[str, Word]) -> dict[str, Word]:
+    taken = RESERVED_KEYS | {word.key for word in words.values()}
+    keyed: dict[str, Word] = {}
+    for word in words.values():
+        free = (letter for letter in word.label + _LETTERS if letter in _LETTERS and letter not in taken)
+        key = word.key or next(free, "")
+        taken |= {key}
+        keyed[word.label] = replace(word, key=key)
+    return keyed
 
 
 def meaning_of(label: str, vocabulary: Vocabulary) -> Meaning:
@@ -119,9 +140,16 @@ def _word(table: Any, *, where: str) -> Word:
     label = fields.get("label")
     if not isinstance(label, str) or not label or label.split() != [label] or label != label.casefold():
         raise SessionFileError(f"{where}: label must be one word in small letters, like stood-up; it is {label!r}.")
+    key = fields.get("key", "")
+    if not isinstance(key, str) or len(key) > 1 or (key and (key not in _LETTERS or key in RESERVED_KEYS)):
+        raise SessionFileError(
+            f"{where}: key must be one letter from a to z; {', '.join(sorted(RESERVED_KEYS))} mean something else on "
+            f"the board. It is {key!r}."
+        )
     try:
         return Word(
             label=label,
+            key=key,
             title=str(fields.get("title", label)),
             target=Target(fields.get("target", Target.PERSON)),
             meaning=Meaning(fields.get("meaning", Meaning.PRACTICE)),

@@ -14,11 +14,14 @@ from watchlink.packets import (
     Correction,
     Discarded,
     EventKind,
+    Extension,
     LinkChange,
     Notification,
     Packet,
+    Planned,
     Seat,
     SessionEvent,
+    Sharing,
 )
 
 
@@ -38,8 +41,8 @@ def part(packets: Iterable[Packet], *, from_us: int | None = None, to_us: int | 
 
 def _sets_the_scene(packet: Packet) -> bool:
     if isinstance(packet, SessionEvent):
-        return packet.kind is not EventKind.MARK
-    return isinstance(packet, Seat | AttributeRead | Correction)
+        return packet.kind not in (EventKind.MARK, EventKind.NOTE)
+    return isinstance(packet, Seat | AttributeRead | Correction | Sharing | Planned | Extension)
 
 
 def together(captures: Sequence[Capture], *, offsets_s: Sequence[float] = ()) -> tuple[datetime, Iterator[Packet]]:
@@ -89,6 +92,10 @@ def _moved(packets: Iterator[Packet], shift_us: int, number: int, taken: dict[st
                 yield replace(moved, person=own(moved.person), wearable=own(moved.wearable))
             case Notification() | Discarded() | AttributeRead() | LinkChange():
                 yield replace(moved, wearable=own(moved.wearable))
+            case Planned() | Extension():
+                yield moved
+            case Sharing():
+                yield replace(moved, person=own(moved.person))
             case SessionEvent():
                 yield replace(moved, person=None if moved.person is None else own(moved.person))
             case Correction():

@@ -19,6 +19,7 @@ from watchlink.commands.seating import (
     SeatOption,
     SeedOption,
     VirtualOption,
+    link_orders,
     parse_seats,
     prepare_filters,
     virtual_cohort,
@@ -28,10 +29,10 @@ from watchlink.commands.seating import (
 if TYPE_CHECKING:
     from watchlink.clock import Clock
     from watchlink.packets import SessionEvent
+    from watchlink.session import Plan
     from watchlink.sources import Source
     from watchlink.sources.ble import BleSource
     from watchlink.sources.virtual.cohort import VirtualCohort
-    from watchlink.vocabulary import Vocabulary
 
 
 def live(
@@ -49,10 +50,11 @@ def live(
     devices: DevicesOption = None,
     adapter: AdapterOption = None,
 ) -> None:
-    """Record and show a session on real wearables. Type a mark and Enter at any time: escalation 2, speaker Heron.
+    """Record and show your own wearables, now. Type a mark and Enter at any time: escalation 2, speaker Heron.
 
-    A mark may be late: stood up 2 15s ago. Type undo to take the last one back, correct interruption 3 to change it.
-    What is lost is sought by itself. Type release Heron to let go of a wearable, seek Heron to look for it again.
+    A mark may be late: stood up 2 15s ago. Type undo to take the last one back, correct interruption 3 to change it,
+    next for the plan's next block, end to end. What is lost is sought by itself; release Heron lets go of a wearable,
+    seek Heron looks for it again. A cohort's session, in which everybody says what others may see: watchlink session.
     """
     from watchlink.commands.reading import read_events, read_plan
     from watchlink.devices import load_devices
@@ -64,7 +66,7 @@ def live(
     vocabulary = (chosen_plan or default_plan()).vocabulary
     marks = () if events is None else read_events(events, vocabulary=vocabulary)
     ends_us = [round(minutes * 60e6)] if minutes is not None else []
-    if chosen_plan is not None:
+    if chosen_plan is not None and virtual is not None:  # whose people follow the plan as it is written
         ends_us.append(chosen_plan.duration_us)
 
     async def open_source() -> tuple[Source, Clock]:
@@ -74,11 +76,9 @@ def live(
             prepare_filters()
             clock: Clock = MachineClock()
             people, cohort = virtual_cohort(virtual, seed, chosen_plan or default_plan(), clock)
-            return with_marks(cohort, people, marks, vocabulary, clock), clock
+            return at_the_desk(cohort, people, marks, None, clock), clock
         people, source, clock = await wearables_near(seats, known, adapter=adapter, scan_seconds=scan_seconds)
-        blocks = () if chosen_plan is None else chosen_plan.events()
-        scheduled = sorted((*blocks, *marks), key=lambda event: event.at_us)
-        return with_marks(source, people, scheduled, vocabulary, clock), clock
+        return at_the_desk(source, people, marks, chosen_plan, clock), clock
 
     record_session(
         open_source,
@@ -90,18 +90,27 @@ def live(
     )
 
 
-def with_marks(
+def at_the_desk(
     source: BleSource | VirtualCohort,
     people: list[str],
     scheduled: Iterable[SessionEvent],
-    vocabulary: Vocabulary,
+    plan: Plan | None,
     clock: Clock,
 ) -> Source:
     """A source with what is known to happen, and what will be typed, beside it."""
-    from watchlink.sources.events import TypedMarks
+    from watchlink.packets import Planned
+    from watchlink.sources.desk import Desk
     from watchlink.sources.merged import MergedSource
     from watchlink.sources.replay import ReplaySource
 
-    orders = {"release": source.give_up, "seek": source.take_up}
-    typed = TypedMarks(sys.stdin, clock=clock, people=people, vocabulary=vocabulary, complain=say, orders=orders)
-    return MergedSource(source, ReplaySource(scheduled, clock=clock), typed)
+    desk = Desk(
+        clock=clock,
+        people=people,
+        typed=sys.stdin,
+        complain=say,
+        orders=link_orders(source, people),
+        plan=None if plan is None else Planned(at_us=0, text=plan.text),
+        starts_at_once=True,
+        ends_with_plan=True,
+    )
+    return MergedSource(source, ReplaySource(scheduled, clock=clock), until=desk)

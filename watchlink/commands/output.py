@@ -31,6 +31,7 @@ from watchlink.readings import (
     ContactReading,
     Duplicate,
     GradeReading,
+    Heard,
     HeartRateReading,
     HrvAbsent,
     HrvReading,
@@ -38,6 +39,7 @@ from watchlink.readings import (
     Measured,
     RecoveryReading,
     RrUnitReading,
+    SignalReading,
     SpikeEnded,
     SpikeStarted,
     Undecodable,
@@ -169,6 +171,8 @@ class JsonSink:
                 return  # what is made of them is printed instead
             case (
                 Measured()
+                | Heard()
+                | SignalReading()
                 | BeatReading()
                 | HeartRateReading()
                 | HrvReading()
@@ -277,6 +281,8 @@ def _event_words(event: SessionEvent) -> str:
             who = f" {event.person}" if event.person else ""
             note = f" ({event.note})" if event.note else ""
             words = f"mark {event.label}{who}{note}"
+        case EventKind.NOTE:
+            words = f"note{f' on {event.person}' if event.person else ''}: {event.note}"
     return f"{words}, {event.ago_us / 1e6:.0f} s ago" if event.ago_us > 0 else words
 
 

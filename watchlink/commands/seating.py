@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from watchlink.devices import Device
     from watchlink.session import Plan
     from watchlink.sources.ble import BleSource, Found, Radio, Wearer
+    from watchlink.sources.desk import Order
     from watchlink.sources.virtual.cohort import VirtualCohort
 
 SeatOption = Annotated[
@@ -57,6 +58,23 @@ async def wearables_near(
     clock = MachineClock()  # the session begins now, not when the looking for wearables began
     people, source = seated(seats.wearers(found) if seats else wearers_of(found, known), clock, radios)
     return people, source, clock
+
+
+def link_orders(source: BleSource | VirtualCohort, people: Sequence[str]) -> dict[str, Order]:
+    """What can be said at the desk about a person's link."""
+    from watchlink.session import parse_person
+
+    def release(rest: str) -> str:
+        person = parse_person(rest, people)
+        source.give_up(person)
+        return f"{person}'s wearable is let go"
+
+    def seek(rest: str) -> str:
+        person = parse_person(rest, people)
+        source.take_up(person)
+        return f"{person}'s wearable is sought"
+
+    return {"release": release, "seek": seek}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,12 @@ from watchlink.sources import Source
 
 
 class MergedSource:
-    """Source: ends when all of its sources have ended; fails when one of them fails."""
+    """Source: ends when all of its sources have ended, or as soon as `until` has; fails when one of them fails."""
 
-    def __init__(self, *sources: Source) -> None:
-        """Read all of `sources` at once."""
-        self._sources = sources
+    def __init__(self, *sources: Source, until: Source | None = None) -> None:
+        """Read all of `sources` at once, and `until` (opened first), whose end is the end of all."""
+        self._sources = sources if until is None else (until, *sources)
+        self._until = until
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._queue: asyncio.Queue[Packet | None] = asyncio.Queue()
@@ -50,6 +51,8 @@ class MergedSource:
             for task in self._tasks:
                 if task.done():
                     task.result()
+            if self._until is not None and self._tasks[0].done():
+                return
 
     async def _read(self, source: Source) -> None:
         try:

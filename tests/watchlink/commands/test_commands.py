@@ -676,7 +676,7 @@ def test_marks_typed_in_a_live_session_are_kept_and_bad_ones_answered(tmp_path: 
         tmp_path,
         *("live", "--virtual", 2, "--minutes", 9, "--plain"),
         typed=b"escalation 2\nescalation 9\nspeaker heron\n\nnote 1 said it twice\n",
-        until=["mark note Heron (said it twice)"],
+        until=["note on Heron: said it twice"],
     )
     assert code == 130
     assert "Nobody here is called '9'. People are: Heron, Otter, or 1 to 2." in said
@@ -685,7 +685,7 @@ def test_marks_typed_in_a_live_session_are_kept_and_bad_ones_answered(tmp_path: 
     assert [(event.kind, event.label, event.person, event.note) for event in events] == [
         (EventKind.MARK, "escalation", "Otter", ""),
         (EventKind.ROLE, "speaker", "Heron", ""),
-        (EventKind.MARK, "note", "Heron", "said it twice"),
+        (EventKind.NOTE, "note", "Heron", "said it twice"),
     ]
     assert {packet.person for packet in packets if isinstance(packet, Seat)} <= {"Heron", "Otter"}
 

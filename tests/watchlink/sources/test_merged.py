@@ -24,14 +24,13 @@ from watchlink.packets import EventKind, Notification, Packet, Seat, SessionEven
 from watchlink.session import Block, Plan
 from watchlink.sources import Source
 from watchlink.sources.ble import BleSource, Wearer, scan
-from watchlink.sources.events import TypedMarks
+from watchlink.sources.desk import Desk
 from watchlink.sources.merged import MergedSource
 from watchlink.sources.replay import ReplaySource
 from watchlink.sources.virtual.air import VirtualAir
 from watchlink.sources.virtual.cohort import VirtualCohort
 from watchlink.sources.virtual.practice import practice
 from watchlink.sources.virtual.wearable import Emission, VirtualWearable
-from watchlink.vocabulary import default_vocabulary
 
 T = TypeVar("T")
 
@@ -153,10 +152,19 @@ class TestReplayUnpaced(SourceContract):
         return ReplaySource([_notification(number * 500_000) for number in range(10)], clock=None)
 
 
-class TestTypedMarks(SourceContract):
+class TestDesk(SourceContract):
     async def make(self, clock: VirtualClock) -> Source:
-        lines = io.StringIO("escalation 1\n" * 10)
-        return TypedMarks(lines, clock=clock, people=["Heron"], vocabulary=default_vocabulary(), complain=pytest.fail)
+        lines = io.StringIO("escalation 1\n" * 10 + "end\n")
+        return Desk(typed=lines, clock=clock, people=["Heron"], complain=pytest.fail)
+
+
+class TestMergedUntil(SourceContract):
+    async def make(self, clock: VirtualClock) -> Source:
+        lines = io.StringIO("escalation 1\n" * 9 + "end\n")
+        return MergedSource(
+            ReplaySource([_notification(0)], clock=clock),
+            until=Desk(typed=lines, clock=clock, people=["Heron"], complain=pytest.fail),
+        )
 
 
 class TestMerged(SourceContract):
