@@ -55,7 +55,7 @@ _STEPS: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = (
             ("Otter link given up", "seek Otter"),
         ),
     ),
-    ("What was kept?", "watchlink sessions list --archive sessions.sqlite3", ()),
+    ("What was kept?", "watchlink session list --archive sessions.sqlite3", ()),
 )
 
 

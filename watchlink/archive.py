@@ -11,6 +11,7 @@ References:
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing
@@ -21,11 +22,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from watchlink.ballast import Ballast
 from watchlink.clock import Stopwatch, utc_now
+from watchlink.consent import at_the_end
 from watchlink.errors import ArchiveError
-from watchlink.packets import Notification, Packet, from_json, kind_of, to_json
+from watchlink.packets import Notification, Packet, Purpose, from_json, kind_of, to_json
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_WITH_COHORTS: Final = 2
 _APPLICATION_ID: Final = 0x574C4E4B  # "WLNK"
 _SCHEMA: Final = (
     """
@@ -34,7 +38,9 @@ CREATE TABLE session (
     title TEXT NOT NULL,
     started_at TEXT NOT NULL,
     ended_at TEXT,
-    seen_at TEXT NOT NULL
+    seen_at TEXT NOT NULL,
+    cohort TEXT,
+    week INTEGER
 ) STRICT
 """,
     """
@@ -50,9 +56,14 @@ CREATE TABLE log (
 ) STRICT, WITHOUT ROWID
 """,
 )
+# What makes an archive of each older version into one of the next.
+_MIGRATIONS: Final = {
+    1: ("ALTER TABLE session ADD COLUMN cohort TEXT", "ALTER TABLE session ADD COLUMN week INTEGER"),
+}
 # A row of the log: session_id, seq, at_us, kind, wearable, payload, record.
 _Row: TypeAlias = tuple[int, int, int, str, str | None, bytes | None, str | None]
 
+_SHARING: Final = "sharing"
 _MAX_INTEGER: Final = 2**63 - 1
 _COMMIT_S: Final = 0.5
 _RETRY_S: Final = 2.0
@@ -84,6 +95,8 @@ class StoredSession:
         state: complete, still recording, or interrupted (its recorder died).
         duration_s: time of its last packet.
         packets: how many packets its log holds.
+        cohort: whose session it was; None for a recording of one's own.
+        week: of the programme, from 1; None where nobody said.
     """
 
     id: int
@@ -92,6 +105,8 @@ class StoredSession:
     state: SessionState
     duration_s: float
     packets: int
+    cohort: str | None = None
+    week: int | None = None
 
 
 class Archive:
@@ -106,6 +121,7 @@ class Archive:
             ArchiveError: no archive can be opened or made there, or it is from a newer watchlink.
         """
         self._path = path
+        self._whose = "cohort, week"
         if not read_only:
             self._make_file()
         try:
@@ -113,10 +129,10 @@ class Archive:
         except (sqlite3.Error, OSError) as error:
             raise self._error("cannot be opened", error) from error
         try:
-            if read_only:
-                self._recognise()
-            else:
+            if not read_only:
                 self._prepare()
+            elif 0 < self._recognise() < _WITH_COHORTS:
+                self._whose = "NULL, NULL"
         except sqlite3.Error as error:
             self._database.close()
             raise self._error("cannot be opened", error) from error
@@ -134,20 +150,75 @@ class Archive:
         """Close the file."""
         self._database.close()
 
-    def begin(self, *, title: str, started_at: datetime) -> Recorder:
-        """Begin to record a session.
+    def begin(
+        self,
+        *,
+        title: str,
+        started_at: datetime,
+        cohort: str | None = None,
+        week: int | None = None,
+        ballast: Ballast | None = None,
+    ) -> Recorder:
+        """Begin to record a session; `ballast` is thrown off when the disk is full.
 
         Raises:
             ArchiveError: the archive cannot be written.
         """
         try:
             row = self._database.execute(
-                "INSERT INTO session (title, started_at, seen_at) VALUES (?, ?, ?) RETURNING id",
-                (title, started_at.isoformat(), utc_now().isoformat()),
+                "INSERT INTO session (title, started_at, seen_at, cohort, week) VALUES (?, ?, ?, ?, ?) RETURNING id",
+                (title, started_at.isoformat(), utc_now().isoformat(), cohort, week),
             ).fetchone()
         except sqlite3.Error as error:
             raise self._error("cannot be written", error) from error
-        return Recorder(self._database, session_id=row[0])
+        return Recorder(self._database, session_id=row[0], ballast=ballast)
+
+    def go_on(self, session_id: int, *, ballast: Ballast | None = None) -> Recorder:
+        """Go on recording a session that was interrupted, or add to one that is over.
+
+        Raises:
+            ArchiveError: there is none of that number, or the archive cannot be read.
+        """
+        self.session(session_id)
+        digest, seq = self._digest(session_id)
+        return Recorder(self._database, session_id=session_id, ballast=ballast, seq=seq, digest=digest)
+
+    def holds(self, recorder: Recorder) -> bool:
+        """Whether all that a recorder took is in the archive as it was taken, read from there once more.
+
+        Raises:
+            ArchiveError: the archive cannot be read.
+        """
+        digest, seq = self._digest(recorder.session_id)
+        return seq == recorder.packets and digest.digest() == recorder.digest
+
+    def sharing(self, session_id: int) -> dict[str, frozenset[Purpose]]:
+        """What everybody shares at the end of a session; empty where nobody was asked.
+
+        Raises:
+            ArchiveError: the archive cannot be read.
+        """
+        query = "SELECT record FROM log WHERE session_id = ? AND kind = ? ORDER BY seq"
+        try:
+            rows = self._database.execute(query, (session_id, _SHARING)).fetchall()
+            return at_the_end(from_json(record) for (record,) in rows)
+        except (sqlite3.Error, ValueError) as error:
+            raise self._error("cannot be read", error) from error
+
+    def _digest(self, session_id: int) -> tuple[hashlib._Hash, int]:
+        """What the rows of a session hash to, and how many there are."""
+        digest, seq = hashlib.sha256(), 0
+        query = (
+            "SELECT session_id, seq, at_us, kind, wearable, payload, record FROM log WHERE session_id = ? ORDER BY seq"
+        )
+        try:
+            with closing(self._database.execute(query, (session_id,))) as rows:
+                for row in rows:
+                    seq = row[1]
+                    digest.update(repr(row).encode())
+        except sqlite3.Error as error:
+            raise self._error("cannot be read", error) from error
+        return digest, seq
 
     def sessions(self) -> list[StoredSession]:
         """All sessions, the oldest first.
@@ -155,8 +226,8 @@ class Archive:
         Raises:
             ArchiveError: the archive cannot be read.
         """
-        query = """
-            SELECT id, title, started_at, ended_at, seen_at,
+        query = f"""
+            SELECT id, title, started_at, ended_at, seen_at, {self._whose},
                 (SELECT count(*) FROM log WHERE session_id = id),
                 (SELECT max(at_us) FROM log WHERE session_id = id)
             FROM session ORDER BY id
@@ -174,8 +245,10 @@ class Archive:
                 state=_state(ended_at, datetime.fromisoformat(seen_at), now),
                 duration_s=(last_us or 0) / 1_000_000,
                 packets=packets,
+                cohort=cohort,
+                week=week,
             )
-            for number, title, started_at, ended_at, seen_at, packets, last_us in rows
+            for number, title, started_at, ended_at, seen_at, cohort, week, packets, last_us in rows
         ]
 
     def session(self, session_id: int) -> StoredSession:
@@ -187,7 +260,7 @@ class Archive:
         for stored in self.sessions():
             if stored.id == session_id:
                 return stored
-        raise ArchiveError(f"The archive holds no session {session_id}. `watchlink sessions list` shows what it holds.")
+        raise ArchiveError(f"The archive holds no session {session_id}. `watchlink session list` shows what it holds.")
 
     def packets(self, session_id: int) -> Generator[Packet]:
         """A session's log in order; close the generator if it is left before its end.
@@ -271,6 +344,8 @@ class Archive:
         self._database.execute("PRAGMA synchronous = FULL")
         if version == 0:
             self._make_schema()
+        elif version < _VERSION:
+            self._migrate()
 
     def _use_write_ahead_log(self) -> None:
         # While another program makes the same archive this is refused at once instead of waiting; a transaction does
@@ -294,6 +369,14 @@ class Archive:
             self._database.execute(f"PRAGMA user_version = {_VERSION}")
         self._database.execute("COMMIT")
 
+    def _migrate(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+        for version in range(self._pragma("user_version"), _VERSION):  # another program may have done it meanwhile
+            for statement in _MIGRATIONS[version]:
+                self._database.execute(statement)
+        self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        self._database.execute("COMMIT")
+
     def _pragma(self, name: str) -> int:
         return int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
 
@@ -315,16 +398,36 @@ class Archive:
 class Recorder:
     """Writes one session's log; made by `Archive.begin`. None of its methods raises because of the disk."""
 
-    def __init__(self, database: sqlite3.Connection, *, session_id: int) -> None:
-        """Record into a session that exists."""
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        *,
+        session_id: int,
+        ballast: Ballast | None = None,
+        seq: int = 0,
+        digest: hashlib._Hash | None = None,
+    ) -> None:
+        """Record into a session that exists, whose log has `seq` rows that hash to `digest`."""
         self._database = database
         self.session_id = session_id
+        self._ballast = ballast
         self._wait_for_others(seconds=_TURN_S)
         self._pending: list[_Row] = []
-        self._seq = 0
+        self._seq = seq
+        self._digest = digest or hashlib.sha256()
         self._since_commit = Stopwatch()
         self.trouble: str | None = None
         """Why the last write failed, in plain words; None while all is well."""
+
+    @property
+    def packets(self) -> int:
+        """How many packets the session's log has, or is to have."""
+        return self._seq
+
+    @property
+    def digest(self) -> bytes:
+        """What all that was taken hashes to."""
+        return self._digest.digest()
 
     @property
     def unsaved(self) -> int:
@@ -342,6 +445,7 @@ class Recorder:
             wearable = getattr(packet, "wearable", None)
             row = (self.session_id, self._seq, at_us, kind_of(packet), wearable, None, to_json(packet))
         self._pending.append(row)
+        self._digest.update(repr(row).encode())
         self.tick()
 
     def tick(self) -> None:
@@ -353,6 +457,16 @@ class Recorder:
         """Write what is left and mark the session as complete."""
         self._wait_for_others(seconds=_BUSY_S)
         self._commit(ended_at=utc_now().isoformat())
+        if self._ballast is not None:
+            self._ballast.throw_off()
+
+    def unsaved_packets(self) -> Generator[Packet]:
+        """What could not be written, for somebody who writes it elsewhere."""
+        for _, _, at_us, _, wearable, payload, record in self._pending:
+            if record is None:
+                yield Notification(at_us=at_us, wearable=wearable or "", payload=payload or b"")
+            else:
+                yield from_json(record)
 
     def _wait_for_others(self, *, seconds: float) -> None:
         """How long to wait for another program's write: hardly, while reports arrive; patiently at the end."""
@@ -371,6 +485,11 @@ class Recorder:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             self.trouble = str(error)
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL and self._ballast is not None:
+                ballast, self._ballast = self._ballast, None
+                ballast.throw_off()
+                self._commit(ended_at=ended_at)
+                return
         else:
             self._pending.clear()
             self.trouble = None

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import sys
 import time
 from collections.abc import Coroutine, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -45,10 +46,16 @@ class Clock(Protocol):
 class MachineClock:
     """Real time: monotonic for intervals, UTC read once for the zero."""
 
-    def __init__(self) -> None:
-        """Start the axis now."""
-        self._started_at = datetime.now(UTC)
-        self._zero_ns = time.monotonic_ns()
+    def __init__(self, *, started_at: datetime | None = None, at_least_us: int = 0) -> None:
+        """Start the axis now, or go on with one that started at `started_at` and has come to `at_least_us`.
+
+        How much time has passed since then is read off the machine's date, which may have been set back; the axis
+        never goes back.
+        """
+        now = datetime.now(UTC)
+        self._started_at = now if started_at is None else started_at
+        since_us = max(at_least_us, (now - self._started_at) // timedelta(microseconds=1))
+        self._zero_ns = _steady_ns() - since_us * 1_000
 
     @property
     def started_at(self) -> datetime:
@@ -56,8 +63,8 @@ class MachineClock:
         return self._started_at
 
     def now_us(self) -> int:
-        """Microseconds since the clock was made; unmoved by changes of the system's date."""
-        return (time.monotonic_ns() - self._zero_ns) // 1_000
+        """Microseconds since the zero; unmoved by changes of the system's date, and counted while it sleeps."""
+        return (_steady_ns() - self._zero_ns) // 1_000
 
     async def sleep_until_us(self, at_us: int) -> None:
         """Sleep in real time."""
@@ -67,6 +74,17 @@ class MachineClock:
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run in the ordinary event loop."""
         return asyncio.run(main)
+
+
+def _steady_ns() -> int:
+    """Nanoseconds since some instant, the time in which the machine slept among them."""
+    return time.monotonic_ns() if _STEADY is None else time.clock_gettime_ns(_STEADY)
+
+
+# On Linux the monotonic clock stands still while the machine sleeps, on a Mac the one of Python does; these do not.
+_STEADY: Final[int | None] = getattr(
+    time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None) if sys.platform == "darwin" else None
+)
 
 
 class VirtualClock:

@@ -1,31 +1,28 @@
 """The wearables that this computer remembers: whose each is, and how it is known again.
 
-Strategy: one small JSON file that a person can read, written as a whole beside the old one and then put in its place,
-so that a reader, a crash or a second program meets the old file or the new one, never half of one. It says whose
-wearable is whose, so only its owner may read it. A file that cannot be understood is left as it is: it may hold what
-somebody wants back.
+It says whose wearable is whose, so only its owner may read it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from watchlink.errors import DevicesFileError
+from watchlink.json_file import JsonFile, a_list, a_text, a_text_or_none, an_object, converted
 from watchlink.readings import Grade
 from watchlink.unit_audit import RrUnitVerdict
 
-T = TypeVar("T")
-
-_VERSION: Final = 1
-_VERSION_KEY: Final = "watchlink_devices"
+_FILE: Final = JsonFile(
+    key="watchlink_devices",
+    version=1,
+    holds="where remembered wearables are kept",
+    otherwise="pair the wearables again",
+    error=DevicesFileError,
+)
 _LONGEST_ALIAS: Final = 24
 
 
@@ -95,25 +92,7 @@ def load_devices(path: Path) -> tuple[Device, ...]:
     Raises:
         DevicesFileError: the file cannot be read or understood; names it and what to do.
     """
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise DevicesFileError(
-            f"{path} cannot be read: {error.strerror}. Check the path and its permissions."
-        ) from error
-    try:
-        return _parsed(text)
-    except _NewerError as error:
-        raise DevicesFileError(
-            f"{path} was written by a newer watchlink ({error}). Update watchlink; the file was left as it is."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise DevicesFileError(
-            f"{path}, where remembered wearables are kept, cannot be understood: {error}. It was left as it is. "
-            "Mend it, or move it away and pair the wearables again."
-        ) from error
+    return _FILE.load(path, _parsed) or ()
 
 
 def save_devices(path: Path, devices: Iterable[Device]) -> None:
@@ -122,15 +101,7 @@ def save_devices(path: Path, devices: Iterable[Device]) -> None:
     Raises:
         DevicesFileError: it cannot be written; what was there before is still there.
     """
-    record = {_VERSION_KEY: _VERSION, "devices": [_record(device) for device in in_order(devices)]}
-    text = json.dumps(record, indent=2) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path.resolve(), text.encode())
-    except OSError as error:
-        raise DevicesFileError(
-            f"{path} cannot be written: {error.strerror}. Check the path, its permissions and the space on the disk."
-        ) from error
+    _FILE.save(path, {"devices": [_record(device) for device in in_order(devices)]})
 
 
 def remembered(devices: Iterable[Device], new: Device) -> tuple[Device, ...]:
@@ -148,43 +119,11 @@ def in_order(devices: Iterable[Device]) -> tuple[Device, ...]:
     return tuple(sorted(devices, key=lambda device: (device.alias.casefold(), device.alias)))
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file as a whole: mkstemp makes it readable by its owner alone."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-class _NewerError(ValueError):
-    """A version of the file that this program does not know."""
-
-
-def _parsed(text: bytes) -> tuple[Device, ...]:
-    try:
-        whole: Any = json.loads(text)
-    except ValueError as error:
-        raise ValueError("it is no JSON") from error
-    record = _object(whole, "the file")
-    version = record.get(_VERSION_KEY)
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ValueError(f"{_VERSION_KEY} is missing")
-    if version > _VERSION:
-        raise _NewerError(f"version {version}")
-    entries: Any = record.get("devices")
-    if not isinstance(entries, list):
-        raise ValueError("devices is no list")
+def _parsed(record: dict[str, Any]) -> tuple[Device, ...]:
     devices: list[Device] = []
-    for number, entry in enumerate(_each(entries), 1):
+    for number, entry in enumerate(a_list(record, "devices"), 1):
         try:
-            devices.append(_device(_object(entry, "it")))
+            devices.append(_device(an_object(entry, "it")))
         except ValueError as error:
             raise ValueError(f"wearable {number}: {error}") from error
     if len({device.alias.casefold() for device in devices}) < len(devices):
@@ -209,54 +148,23 @@ def _record(device: Device) -> dict[str, Any]:
 
 
 def _device(record: dict[str, Any]) -> Device:
-    alias = _text(record, "alias")
+    alias = a_text(record, "alias")
     if (fault := alias_fault(alias)) is not None:
         raise ValueError(f"alias: {fault.rstrip('.')}")
-    tested = _object(record.get("tested"), "tested")
+    tested = an_object(record.get("tested"), "tested")
     good_pct: Any = tested.get("good_pct")
     if not isinstance(good_pct, int) or isinstance(good_pct, bool) or not 0 <= good_pct <= 100:
         raise ValueError("good_pct is no whole number from 0 to 100")
     return Device(
         alias=alias,
-        profile=_text(record, "profile"),
-        name=_text(record, "name"),
-        identity=_text_or_none(record, "identity"),
-        address=_text_or_none(record, "address"),
-        paired_on=_converted(record, "paired_on", date.fromisoformat),
+        profile=a_text(record, "profile"),
+        name=a_text(record, "name"),
+        identity=a_text_or_none(record, "identity"),
+        address=a_text_or_none(record, "address"),
+        paired_on=converted(record, "paired_on", date.fromisoformat),
         tested=LastTest(
-            grade=None if tested.get("grade") is None else _converted(tested, "grade", Grade),
-            rr_unit=_converted(tested, "rr_unit", RrUnitVerdict),
+            grade=None if tested.get("grade") is None else converted(tested, "grade", Grade),
+            rr_unit=converted(tested, "rr_unit", RrUnitVerdict),
             good_pct=good_pct,
         ),
     )
-
-
-def _object(value: Any, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} is no JSON object")
-    return value  # pyright: ignore[reportUnknownVariableType]
-
-
-def _each(values: Any) -> Sequence[Any]:
-    """A list of whatever, for the type checker."""
-    sequence: Sequence[Any] = values
-    return sequence
-
-
-def _text(record: dict[str, Any], key: str) -> str:
-    value = record.get(key)
-    if not isinstance(value, str):
-        raise ValueError(f"{key} is not a text")
-    return value
-
-
-def _text_or_none(record: dict[str, Any], key: str) -> str | None:
-    return None if record.get(key) is None else _text(record, key)
-
-
-def _converted(record: dict[str, Any], key: str, convert: Callable[[str], T]) -> T:
-    text = _text(record, key)
-    try:
-        return convert(text)
-    except ValueError as error:
-        raise ValueError(f"{key} {text!r} is not valid") from error

@@ -42,8 +42,16 @@ class ArchiveError(WatchlinkError):
     """The archive of sessions cannot be opened, read or written."""
 
 
+class NoSessionError(WatchlinkError):
+    """No session is running that could be reached, or one is that is in the way."""
+
+
 class SessionFileError(WatchlinkError):
     """A plan or an events file cannot be used; names the file, the line and the reason."""
+
+
+class CohortsFileError(WatchlinkError):
+    """The file of cohorts cannot be read, understood or written; it is left as it was."""
 
 
 class DevicesFileError(WatchlinkError):

@@ -121,6 +121,23 @@ def parse_plan(text: str, *, file: str) -> Plan:
     )
 
 
+def plan_remarks(plan: Plan) -> tuple[str, ...]:
+    """What is odd about a plan, as sentences."""
+    kinds = [block.kind for block in plan.blocks]
+    remarks: list[str] = []
+    if kinds[0] != "baseline":
+        remarks.append("It does not begin with a silent baseline: what is usual for each is then learned from talk.")
+    if "role-play" in kinds and "recovery" not in kinds:
+        remarks.append("It has no silent recovery: nobody sees how their heart rate settles.")
+    titles = [(block.kind, block.title) for block in plan.blocks]
+    if any(titles.count(title) > 1 for title in titles):
+        remarks.append("Two blocks have one title: give each its own, so that they can be told apart later.")
+    without = [word.label for word in plan.vocabulary.values() if not word.key]
+    if without:
+        remarks.append(f"No key is left for: {', '.join(without)}. They can be typed.")
+    return tuple(remarks)
+
+
 class Room:
     """What the session is at an instant: its block and who has which role. A fold over events as they are entered."""
 

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+
+class TextOut(Protocol):
+    """Whatever takes text: a terminal, a pipe, a file, somebody on the other end of a connection."""
+
+    def write(self, text: str, /) -> int:
+        """Take a text, or hold it until `flush`."""
+        ...
+
+    def flush(self) -> None:
+        """Let go of what is held."""
+        ...
+
 
 def shown(text: str) -> str:
     """A foreign text that cannot steer a terminal: control characters, escapes and direction marks are replaced."""

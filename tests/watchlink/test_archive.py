@@ -137,7 +137,7 @@ def test_the_zero_of_a_session_is_kept_in_utc_whatever_zone_it_was_told_in(archi
 
 
 def test_a_session_that_is_not_there_is_named_with_the_command_that_lists_them(archive: Archive) -> None:
-    with pytest.raises(ArchiveError, match=r"no session 99\..*`watchlink sessions list`"):
+    with pytest.raises(ArchiveError, match=r"no session 99\..*`watchlink session list`"):
         archive.session(99)
 
 
@@ -441,7 +441,7 @@ def test_the_database_of_another_program_is_refused_and_left_as_it_is(path: Path
 def test_an_archive_of_a_newer_watchlink_is_refused_with_both_versions(path: Path) -> None:
     Archive(path).__exit__(None, None, None)
     _sql(path, "PRAGMA user_version = 99")
-    with pytest.raises(ArchiveError, match=r"newer watchlink \(archive version 99, this one knows 1\)\. Update"):
+    with pytest.raises(ArchiveError, match=r"newer watchlink \(archive version 99, this one knows 2\)\. Update"):
         Archive(path)
 
 

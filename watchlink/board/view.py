@@ -1,4 +1,4 @@
-"""The board as a Rich renderable: a pure function of its state and the width of the screen.
+"""The board as Rich renderables: pure functions of its state and the width of the screen.
 
 Strategy: words and shapes carry the meaning, colour only helps (blue and orange of Okabe and Ito, safe for colour-blind
 eyes). Narrow screens lose columns, never people. Nothing flashes.
@@ -6,15 +6,19 @@ eyes). Narrow screens lose columns, never people. Nothing flashes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from watchlink.board.state import AgainstUsual, BoardState, PersonState, Signal
+from watchlink.board.preflight import Check, Level
+from watchlink.board.state import AgainstUsual, BlockState, BoardState, PersonState, Signal
 from watchlink.clock import clock_text
-from watchlink.packets import EventKind, SessionEvent
+from watchlink.consent import agreed
+from watchlink.packets import EventKind, Role, SessionEvent
 from watchlink.sparklines import sparkline
 from watchlink.texts import shown
 
@@ -22,11 +26,19 @@ BLUE: Final = "#56B4E9"
 ORANGE: Final = "#E69F00"
 QUIET: Final = "grey58"
 
+NOT_SHARING: Final = "not sharing"
+WIDE: Final = 100
+VERY_WIDE: Final = 160
+
 _TREND_COLUMNS: Final = 8
 _WIDE_TREND_COLUMNS: Final = 14
-_WIDE: Final = 100
+_VERY_WIDE_TREND_COLUMNS: Final = 30
+_LANE_COLUMNS: Final = 46
 # On a narrow screen these may be cut off; together all columns then fit into 80.
-_NARROW_COLUMNS: Final = {"alias": 10, "mark": 13}
+_NARROW_COLUMNS: Final = {"alias": 9, "mark": 13}
+_MARK_LETTERS: Final = 8
+# A mark younger than this stands before the news of a weak battery.
+_FRESH_MARK_S: Final = 60
 
 _SHAPES: Final = {
     AgainstUsual.UNKNOWN: (" ", " "),
@@ -35,59 +47,168 @@ _SHAPES: Final = {
     AgainstUsual.ABOVE: ("△", "^"),
     AgainstUsual.WELL_ABOVE: ("▲", "A"),
 }
+_ROLES: Final = {Role.SPEAKER: "speaks", Role.LISTENER: "listens", Role.OBSERVER: "observes"}
+_LEVELS: Final = {Level.GOOD: ("ok", ""), Level.WAIT: ("wait", QUIET), Level.LOOK: ("look", ORANGE)}
 
 
 def render_board(state: BoardState, *, width: int, ascii_only: bool = False) -> RenderableType:
-    """The board for a screen of `width` columns."""
-    wide = width >= _WIDE
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style=QUIET)
-    headings = ["#", "alias", "turn", "bpm", "own usual", "last min", "grade", "signal", *(["RMSSD"] if wide else [])]
-    for heading in (*headings, "mark"):
-        table.add_column(
-            heading,
-            no_wrap=True,
-            justify="right" if heading in ("#", "bpm", "RMSSD") else "left",
-            max_width=None if wide else _NARROW_COLUMNS.get(heading),
-        )
-    for number, person in enumerate(state.people, 1):
-        table.add_row(*_row(number, person, wide=wide, ascii_only=ascii_only))
-    return Group(_headline(state), "", table, "", *(_event_line(event) for event in reversed(state.events)))
+    """The board for a screen of `width` columns that nobody types on."""
+    return Group(
+        headline(state, width=width),
+        "",
+        people_table(state, width=width, ascii_only=ascii_only),
+        "",
+        *event_lines(state, most=4),
+    )
 
 
-def _headline(state: BoardState) -> Text:
-    clock = clock_text(state.at_us / 1_000_000)
-    line = Text.assemble((clock, "bold"), "  ", (shown(state.block) or "no block yet", "bold"))
-    good = sum(person.signal in (Signal.GOOD, Signal.PATCHY) for person in state.people)
-    line.append(f"   {good}/{len(state.people)} connected   {state.spikes} rises so far", style=QUIET)
-    if state.trouble is not None:
-        line.append(f"   NOT SAVED AT PRESENT: {state.trouble}", style=f"bold {ORANGE}")
+def headline(state: BoardState, *, width: int = 80, frozen: bool = False) -> Text:
+    """Where the session stands, and whether all is recorded."""
+    line = Text.assemble((clock_text(state.at_us / 1_000_000), "bold"), "  ", (_block_words(state.block), "bold"))
+    if state.block.left_s is not None:
+        over = state.block.left_s < 0
+        left = f"  {clock_text(abs(state.block.left_s))} {'over time' if over else 'left'}"
+        line.append(left, style=ORANGE if over else "")
+    if width >= WIDE and state.block.next_title:
+        line.append(f"  then {shown(state.block.next_title)}", style=QUIET)
+    good = sum(person.live for person in state.people)
+    line.append(f"   {good}/{len(state.people)} connected", style=QUIET)
+    if width >= WIDE or not state.block.of:
+        line.append(f"   {state.rises} rises so far", style=QUIET)
+    if frozen:
+        line.append("   FROZEN", style=f"bold {BLUE}")
+    keeping = state.keeping
+    if keeping.trouble is not None:
+        line.append(f"   NOT SAVED AT PRESENT: {keeping.trouble}", style=f"bold {ORANGE}")
     return line
 
 
-def _row(number: int, person: PersonState, *, wide: bool, ascii_only: bool) -> list[RenderableType]:
-    live = person.signal in (Signal.GOOD, Signal.PATCHY)
-    columns = _WIDE_TREND_COLUMNS if wide else _TREND_COLUMNS
-    style = "" if live else QUIET
+def people_table(
+    state: BoardState, *, width: int, ascii_only: bool = False, chosen: str | None = None
+) -> RenderableType:
+    """One row a person, in the order of their numbers; the one who is `chosen` stands out."""
+    wide, very_wide = width >= WIDE, width >= VERY_WIDE
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style=QUIET)
+    headings = ["#", "alias", "turn", "bpm", "own usual", "last min", "grade", "signal"]
+    headings += [*(["age", "RMSSD", "rises"] if wide else []), "mark"]
+    for heading in headings:
+        table.add_column(
+            heading,
+            no_wrap=True,
+            justify="right" if heading in ("#", "bpm", "RMSSD", "age", "rises") else "left",
+            max_width=None if wide else _NARROW_COLUMNS.get(heading),
+        )
+    columns = _VERY_WIDE_TREND_COLUMNS if very_wide else _WIDE_TREND_COLUMNS if wide else _TREND_COLUMNS
+    for number, person in enumerate(state.people, 1):
+        cells = _row(number, person, state.at_us, columns=columns, wide=wide, ascii_only=ascii_only)
+        table.add_row(*cells, style="reverse" if person.person == chosen else None)
+    if not very_wide:
+        return table
+    lane = Group(*plan_lines(state.block), "", *event_lines(state, most=max(4, len(state.people) - 2)))
+    return Columns([table, lane], padding=(0, 4))
+
+
+def plan_lines(block: BlockState) -> Iterator[Text]:
+    """The plan in two lines: what runs, what comes."""
+    number = f" ({block.number} of {block.of})" if block.of else ""
+    yield Text.assemble(("now   ", QUIET), shown(block.title) or "no block yet", (number, QUIET))
+    yield Text.assemble(("then  ", QUIET), shown(block.next_title) or "-")
+
+
+def event_lines(state: BoardState, *, most: int) -> list[Text]:
+    """What happened last, the newest first."""
+    return [_event_line(event) for event in list(reversed(state.events))[:most]]
+
+
+def check_lines(checks: Iterable[Check]) -> Iterator[Text]:
+    """What is looked at before a session begins: each with its word, and what to do about it."""
+    for check in checks:
+        word, style = _LEVELS[check.level]
+        fix = f" {check.fix}" if check.fix else ""
+        yield Text.assemble((f"{word:4}  ", style), (shown(f"{check.subject}: {check.words}."), style), (fix, QUIET))
+
+
+def person_view(state: BoardState, name: str, *, ascii_only: bool = False, width: int = 80) -> RenderableType:
+    """Everything that may be seen of one person."""
+    person = next((one for one in state.people if one.person == name), None)
+    if person is None:
+        return Text(f"{name} is not in this session.")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style=QUIET, no_wrap=True)
+    grid.add_column(overflow="fold")
+    age = "" if person.age_s is None else f", last report {person.age_s:.0f} s ago"
+    grid.add_row("signal", Text.assemble(_signal_text(person), age))
+    grid.add_row("wearable", Text(f"{shown(person.profile) or 'not known'}, {person.grade or 'unknown'} grade"))
+    if person.shares is not None:
+        grid.add_row("shares", Text(agreed(person.shares)))
+    grid.add_row("heart rate", _heart_rate_words(person, ascii_only=ascii_only))
+    trend = sparkline(person.trend, columns=min(60, width - 20), ascii_only=ascii_only)
+    grid.add_row("last minute", Text(trend, style=BLUE) if person.told else Text(NOT_SHARING, style=QUIET))
+    grid.add_row("HRV", _hrv_words(person))
+    beats = "  ".join(f"{rr_ms:.0f}" for rr_ms in person.beats_ms)
+    grid.add_row("beats (ms)", Text(beats or "-"))
+    mark = "-" if person.last_mark_us is None else f"{person.last_mark} at {clock_text(person.last_mark_us / 1e6)}"
+    grid.add_row("last mark", Text(shown(mark)))
+    battery = "" if person.battery_pct is None else f"{person.battery_pct} %"
+    if battery:
+        grid.add_row("battery", Text(battery, style=ORANGE))
+    for number, note in enumerate(reversed(person.links)):
+        reason = f" ({note.reason})" if note.reason else ""
+        grid.add_row("" if number else "link", Text(shown(f"{clock_text(note.at_us / 1e6)} {note.state}{reason}")))
+    return grid
+
+
+def age_words(seconds: float) -> str:
+    """How long ago, as short as can be read: 0:21, 12 min, 1 h."""
+    if seconds < 600:
+        return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.0f} h"
+
+
+def _block_words(block: BlockState) -> str:
+    words = shown(block.title) or "no block yet"
+    words += " (new scenario)" if block.new_scenario else ""
+    return f"{words} {block.number}/{block.of}" if block.of and block.number else words
+
+
+def _row(
+    number: int, person: PersonState, at_us: int, *, columns: int, wide: bool, ascii_only: bool
+) -> list[RenderableType]:
+    style = "" if person.live else QUIET
     bpm = "--" if person.heart_rate_bpm is None else f"{person.heart_rate_bpm:.0f}"
+    role = _ROLES[person.role] if person.role is not None and (wide or person.role is Role.SPEAKER) else ""
     cells: list[RenderableType] = [
         Text(str(number), style=QUIET),
         Text(shown(person.person), style=style or "bold"),
-        Text("speaks" if person.speaking else "", style=BLUE),
+        Text(role, style=BLUE if person.role is Role.SPEAKER else QUIET),
         Text(bpm, style=style),
         _against_text(person, ascii_only=ascii_only),
-        Text(sparkline(person.trend, columns=columns, ascii_only=ascii_only), style=BLUE if live else QUIET),
+        Text(sparkline(person.trend, columns=columns, ascii_only=ascii_only), style=BLUE if person.live else QUIET),
         Text(person.grade or "?", style=style),
         _signal_text(person),
     ]
     if wide:
-        cells.append(Text("-" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms", style=style))
-    low = "" if person.battery_pct is None else f"battery {person.battery_pct}%"
-    cells.append(Text(low, style=ORANGE) if low else Text(shown(person.last_mark), style=style))
+        age = "-" if person.age_s is None else f"{person.age_s:.0f} s"
+        rmssd = "-" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms"
+        cells += [Text(age, style=QUIET), Text(rmssd, style=style), Text(str(person.rises or ""), style=style)]
+    cells.append(_mark_text(person, at_us, wide=wide, style=style))
     return cells
 
 
+def _mark_text(person: PersonState, at_us: int, *, wide: bool, style: str) -> Text:
+    ago_s = None if person.last_mark_us is None else max(0.0, (at_us - person.last_mark_us) / 1e6)
+    if person.battery_pct is not None and (ago_s is None or ago_s > _FRESH_MARK_S):
+        return Text(f"battery {person.battery_pct}%", style=ORANGE)
+    if ago_s is None:
+        return Text("")
+    label = person.last_mark if wide else person.last_mark[:_MARK_LETTERS]
+    return Text(f"{shown(label)} {age_words(ago_s)}", style=style)
+
+
 def _against_text(person: PersonState, *, ascii_only: bool) -> Text:
-    if person.signal not in (Signal.GOOD, Signal.PATCHY):
+    if not person.told:
+        return Text(NOT_SHARING, style=QUIET)
+    if not person.live:
         return Text("")
     shape = _SHAPES[person.against][ascii_only]
     words = f"{shape} {person.against}"
@@ -96,14 +217,32 @@ def _against_text(person: PersonState, *, ascii_only: bool) -> Text:
     return Text(words, style=ORANGE if person.rising or person.against is AgainstUsual.WELL_ABOVE else "")
 
 
+def _heart_rate_words(person: PersonState, *, ascii_only: bool) -> Text:
+    if not person.told:
+        return Text(NOT_SHARING, style=QUIET)
+    if person.heart_rate_bpm is None:
+        return Text("-")
+    words = Text(f"{person.heart_rate_bpm:.0f} bpm  ")
+    words.append_text(_against_text(person, ascii_only=ascii_only))
+    return words.append(f"  {person.rises} rises so far", style=QUIET)
+
+
+def _hrv_words(person: PersonState) -> Text:
+    if person.rmssd_ms is None:
+        return Text(person.hrv_absent_because or "-")
+    stands_on = f"{person.hrv_beats} beats, {person.hrv_corrected_pct:.0f} % corrected"
+    return Text.assemble(f"RMSSD {person.rmssd_ms:.0f} ms", (f"  of the last minute: {stands_on}", QUIET))
+
+
 def _signal_text(person: PersonState) -> Text:
     if person.signal in (Signal.GOOD, Signal.PATCHY):
         return Text(f"{person.signal} {person.clean_pct}%", style="" if person.signal is Signal.GOOD else ORANGE)
-    age = "" if person.age_s is None else f" {person.age_s:.0f} s"
+    age = "" if person.age_s is None else f" {age_words(person.age_s)}"
     return Text(f"{person.signal}{age}", style=QUIET)
 
 
 def _event_line(event: SessionEvent) -> Text:
     what = f"begins: {event.note or event.label}" if event.kind is EventKind.BLOCK else event.label
     who = f" - {event.person}" if event.person else ""
-    return Text.assemble((clock_text(event.happened_us / 1_000_000), QUIET), "  ", shown(what + who))
+    note = f" ({event.note})" if event.note and event.kind is not EventKind.BLOCK else ""
+    return Text.assemble((clock_text(event.happened_us / 1_000_000), QUIET), "  ", shown(what + who + note))

@@ -15,6 +15,8 @@ import typer
 
 from watchlink import __version__
 from watchlink.commands.analyse import analyse
+from watchlink.commands.board import board, mark
+from watchlink.commands.cohort import cohort
 from watchlink.commands.convert import convert
 from watchlink.commands.decode import decode
 from watchlink.commands.demo import demo
@@ -28,7 +30,7 @@ from watchlink.commands.profiles import profiles
 from watchlink.commands.record import record
 from watchlink.commands.replay import replay
 from watchlink.commands.scan import scan
-from watchlink.commands.sessions import sessions
+from watchlink.commands.session import session
 from watchlink.commands.show import schema, show
 from watchlink.errors import WatchlinkError
 from watchlink.texts import shown
@@ -43,6 +45,8 @@ app.command()(ends_with_its_reader(demo))
 app.command()(ends_with_its_reader(doctor))
 app.command()(ends_with_its_reader(scan))
 app.command()(ends_with_its_reader(pair))
+app.command()(ends_with_its_reader(board))
+app.command()(ends_with_its_reader(mark))
 app.command()(ends_with_its_reader(live))
 app.command()(ends_with_its_reader(record))
 app.command()(ends_with_its_reader(replay))
@@ -53,7 +57,8 @@ app.command()(ends_with_its_reader(show))
 app.command()(ends_with_its_reader(schema))
 app.command()(ends_with_its_reader(analyse))
 app.add_typer(devices, name="devices")
-app.add_typer(sessions, name="sessions")
+app.add_typer(session, name="session")
+app.add_typer(cohort, name="cohort")
 app.add_typer(profiles, name="profiles")
 
 

@@ -10,7 +10,7 @@ import sys
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, NamedTuple, cast
 import typer
 
 from watchlink.commands.exits import NO_RR, POOR
-from watchlink.commands.running import ArchiveOption, JsonOption, archive_path, say
+from watchlink.commands.running import ArchiveOption, JsonOption, say
 from watchlink.texts import shown
 
 if TYPE_CHECKING:
     from dsp import Analysis, CleanBeat
     from watchlink.captures.rr_text import RrText
+    from watchlink.consent import Gate
     from watchlink.packets import Packet
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -40,6 +41,9 @@ class Unit(StrEnum):
 
     MS = "ms"
     S = "s"
+
+
+_NOT_SHARED: Final = "an analysis needs every report, and these are not shared; --person shows people their own"
 
 
 class _Person(NamedTuple):
@@ -86,7 +90,7 @@ def analyse(
         raise typer.BadParameter("A window and a step last a number of seconds.")
     if as_json and as_csv:
         raise typer.BadParameter("--json or --csv, one of the two.")
-    people = _people(file, session=session, archive=archive, unit=unit, at_rest=at_rest)
+    people = _people(file, session=session, archive=archive, unit=unit, at_rest=at_rest, own=person)
     if person is not None:
         names = [found.name for found in people if found.name is not None]
         people = [found for found in people if found.name == person]
@@ -139,21 +143,23 @@ def _analyses(found: _Person, *, window: float | None, step: float | None) -> It
 
 
 def _people(
-    file: Path | None, *, session: int | None, archive: Path | None, unit: Unit | None, at_rest: bool
+    file: Path | None,
+    *,
+    session: int | None,
+    archive: Path | None,
+    unit: Unit | None,
+    at_rest: bool,
+    own: str | None,
 ) -> list[_Person]:
     """Everybody in the recording."""
     from watchlink.captures import open_capture, rr_text
-    from watchlink.commands.reading import NOTHING_IN_IT
+    from watchlink.commands.reading import NOTHING_IN_IT, recorded
     from watchlink.errors import CaptureError
 
     if file is None:
         assert session is not None
-        from watchlink.archive import Archive
-
-        with Archive(archive_path(archive)) as opened:
-            opened.session(session)
-            with closing(opened.packets(session)) as packets:
-                people = _of_packets(packets, at_rest=at_rest)
+        with recorded(session, archive, own=own) as (capture, gate):
+            people = _of_packets(capture.packets, at_rest=at_rest, gate=gate)
         if not people:
             raise CaptureError(NOTHING_IN_IT)
         return people
@@ -221,14 +227,14 @@ def _of_text(text: RrText, name: str, *, unit: Unit | None) -> _Person:
     return _Person(name=None, stretches=[beats] if beats else [], left_out={})
 
 
-def _of_packets(packets: Iterator[Packet], *, at_rest: bool) -> list[_Person]:
+def _of_packets(packets: Iterator[Packet], *, at_rest: bool, gate: Gate | None = None) -> list[_Person]:
     """Fold the log as a session does and take each person's beats, as far as HRV may be read from them."""
     from dsp import CleanBeat
     from watchlink.fold import SessionFold
     from watchlink.packets import EventKind, SessionEvent
-    from watchlink.readings import BeatReading, HrvAbsent, Measured, Reading
+    from watchlink.readings import BeatReading, Heard, HrvAbsent, Measured, Reading
 
-    fold = SessionFold()
+    fold = SessionFold(gate=gate)
     people: dict[str, _Person] = {}
     readable: dict[str, bool] = {}
 
@@ -237,6 +243,8 @@ def _of_packets(packets: Iterator[Packet], *, at_rest: bool) -> list[_Person]:
             match reading:
                 case Measured(person=name):
                     people.setdefault(name, _Person(name=name, stretches=[], left_out={}))
+                case Heard(person=name):
+                    people.setdefault(name, _Person(name=name, stretches=[], left_out={_NOT_SHARED: 0}))
                 case HrvAbsent(person=name, reason=reason):
                     people[name].left_out.setdefault(reason, 0)
                 case BeatReading(person=name, hrv_absent_because=str(reason)):

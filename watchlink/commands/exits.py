@@ -11,6 +11,7 @@ from typing import Final, ParamSpec
 from watchlink.errors import (
     ArchiveError,
     CaptureError,
+    CohortsFileError,
     DevicesFileError,
     LinkError,
     LinkFault,
@@ -51,6 +52,6 @@ def exit_code(error: WatchlinkError) -> int:
     """The exit code of an error."""
     if isinstance(error, LinkError):
         return NOT_FOUND if error.fault in _NOT_FOUND_FAULTS else NO_BLUETOOTH
-    if isinstance(error, CaptureError | ArchiveError | SessionFileError | DevicesFileError):
+    if isinstance(error, CaptureError | ArchiveError | CohortsFileError | SessionFileError | DevicesFileError):
         return FILE
     return FAILURE

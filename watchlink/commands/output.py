@@ -9,10 +9,11 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.live import Live
 
-from watchlink.board.state import BoardFold
+from watchlink.board.state import BoardFold, Keeping
 from watchlink.board.view import render_board
+from watchlink.board.wire import View
 from watchlink.clock import Stopwatch, clock_text
-from watchlink.hub import Item
+from watchlink.hub import Item, Sink
 from watchlink.packets import (
     Correction,
     Discarded,
@@ -47,7 +48,7 @@ from watchlink.readings import (
 )
 from watchlink.readings import to_record as reading_record
 from watchlink.reports.timeline import association_records, spike_words, timeline_lines, timeline_report
-from watchlink.texts import shown
+from watchlink.texts import TextOut, shown
 from watchlink.timeline import Timeline
 from watchlink.unit_audit import RrUnitVerdict
 
@@ -60,6 +61,11 @@ _UNITS: Final = {RrUnitVerdict.TICKS: "1/1024 s, as the standard says", RrUnitVe
 _TOLD: Final = frozenset(
     {LinkState.STREAMING, LinkState.STALLED, LinkState.LOST, LinkState.BACKING_OFF, LinkState.GIVEN_UP}
 )
+
+
+def text_sink(view: View, out: TextOut) -> Sink:
+    """What writes plain lines or NDJSON for somebody who looks in from outside."""
+    return JsonSink(out) if view is View.JSON else PlainSink(out)
 
 
 class ScreenSink:
@@ -80,7 +86,7 @@ class ScreenSink:
 
     def tick(self, now_us: int, *, trouble: str | None) -> None:
         """Let ages grow."""
-        self._fold.trouble = trouble
+        self._fold.keeping = Keeping(trouble=trouble)
         self._draw_if_due(now_us)
 
     def close(self, timeline: Timeline) -> None:
@@ -100,7 +106,7 @@ class ScreenSink:
 class PlainSink:
     """Sink: one line a change, for screen readers, pipes and logs; the timeline at the end."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextOut) -> None:
         """Print to `out`."""
         self._out = out
         self._people: dict[str, str] = {}
@@ -158,7 +164,7 @@ class PlainSink:
 class JsonSink:
     """Sink: every reading, and every packet but the raw notifications, as NDJSON; the associations at the end."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextOut) -> None:
         """Print to `out`."""
         self._out = out
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

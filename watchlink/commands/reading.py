@@ -15,6 +15,7 @@ from watchlink.errors import CaptureError, SessionFileError
 
 if TYPE_CHECKING:
     from watchlink.captures.capture import Capture, Findings
+    from watchlink.consent import Gate
     from watchlink.packets import SessionEvent
     from watchlink.session import Plan
     from watchlink.vocabulary import Vocabulary
@@ -105,21 +106,27 @@ def read_events(path: Path, *, vocabulary: Vocabulary | None = None, offset_s: f
 
 
 @contextmanager
-def recorded(number: int, archive: Path | None) -> Generator[Capture]:
-    """The log of a session of the archive; says so if nobody closed it.
+def recorded(number: int, archive: Path | None, *, own: str | None = None) -> Generator[tuple[Capture, Gate]]:
+    """The log of a session of the archive, and what of it may be told (`own`: to this person, of all that is theirs).
+
+    It says so if nobody closed the session.
 
     Raises:
         ArchiveError: there is none of that number, or the archive cannot be read.
     """
     from watchlink.archive import Archive, SessionState
     from watchlink.captures.capture import Capture
+    from watchlink.consent import Gate
+    from watchlink.session import parse_person
 
     with Archive(archive_path(archive)) as opened:
         stored = opened.session(number)
         if stored.state is SessionState.INTERRUPTED:
             say("This session was interrupted: its recorder ended without closing it. This is what was recorded.")
+        shared = opened.sharing(number)
+        gate = Gate(at_the_end=shared, own=own if own is None or not shared else parse_person(own, list(shared)))
         with closing(opened.packets(number)) as packets:
-            yield Capture(started_at=stored.started_at, packets=packets)
+            yield Capture(started_at=stored.started_at, packets=packets), gate
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, m
 if TYPE_CHECKING:
     from watchlink.captures.capture import Findings
     from watchlink.clock import Clock
+    from watchlink.consent import Gate
     from watchlink.sources import Source
 
 
@@ -72,6 +73,7 @@ def replay(
     if len(offset or ()) >= max(1, len(files)):
         raise typer.BadParameter("--offset is for the second file and those after it, once for each.")
     findings: list[Findings] = []
+    gate: Gate | None = None
     with ExitStack() as stack:
         if session is None:
             capture, findings = stack.enter_context(
@@ -79,7 +81,7 @@ def replay(
             )
             packets = capture.packets
         else:
-            capture = stack.enter_context(recorded(session, archive))
+            capture, gate = stack.enter_context(recorded(session, archive))
             bounds = (None if bound is None else round(1e6 * bound) for bound in (from_s, to_s))
             packets = part(capture.packets, from_us=next(bounds), to_us=next(bounds))
         if events is not None:
@@ -98,7 +100,7 @@ def replay(
                 say(f"{Player.HELP}.")
             source = ReplaySource(packets, clock=None if pace is None else virtual, player=player)
         sink = make_sink(plain=plain, as_json=as_json)
-        timeline = clock.run(run_session(source, clock=clock, recorder=None, sinks=[sink]))
+        timeline = clock.run(run_session(source, clock=clock, recorder=None, sinks=[sink], gate=gate))
     say_what_was_found(findings, heart_rate=any(counts.notifications for counts in timeline.people.values()))
 
 

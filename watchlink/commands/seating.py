@@ -221,6 +221,15 @@ def seated(wearers: Sequence[Wearer], clock: Clock, radios: Sequence[Radio]) -> 
     return [wearer.person for wearer in wearers], BleSource(wearers, clock=clock, radios=radios)
 
 
+def cohort_of(people: Sequence[str], seed: int, plan: Plan, clock: Clock) -> VirtualCohort:
+    """Virtual wearables for these people, whose hearts follow the plan; nothing is marked for them."""
+    from watchlink.sources.virtual.cohort import VirtualCohort
+    from watchlink.sources.virtual.practice import practice
+
+    session = practice(plan=plan, people=len(people), seed=seed, aliases=people)
+    return VirtualCohort(session, clock=clock, marked=False)
+
+
 def virtual_cohort(count: int, seed: int, plan: Plan, clock: Clock) -> tuple[list[str], VirtualCohort]:
     """So many virtual people in a session of this plan, and their wearables as a source."""
     from watchlink.sources.virtual.cohort import VirtualCohort

@@ -14,11 +14,12 @@ from watchlink.commands.running import ArchiveOption, PlainOption
 
 if TYPE_CHECKING:
     from watchlink.captures.capture import Findings
+    from watchlink.consent import Gate
 
 
 def show(
     session: Annotated[
-        str, typer.Argument(metavar="SESSION", help="A number from `watchlink sessions list`, or a capture file.")
+        str, typer.Argument(metavar="SESSION", help="A number from `watchlink session list`, or a capture file.")
     ],
     *,
     person: Annotated[
@@ -44,15 +45,16 @@ def show(
     from watchlink.reports.timeline import timeline_lines, timeline_report
     from watchlink.session import parse_person
 
-    fold = SessionFold()
+    gate: Gate | None = None
     beside = () if events is None else read_events(events, offset_s=events_offset)
     findings: list[Findings] = []
     with ExitStack() as stack:
         if session.isdecimal():
-            capture = stack.enter_context(recorded(int(session), archive))
+            capture, gate = stack.enter_context(recorded(int(session), archive, own=person))
         else:
             capture, findings = stack.enter_context(captured([Path(session)]))
         started_at = capture.started_at
+        fold = SessionFold(gate=gate)
         for packet in laid_beside(capture.packets, beside):
             fold.push(packet)
     fold.flush()

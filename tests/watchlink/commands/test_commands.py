@@ -109,9 +109,9 @@ _VERBS: tuple[tuple[str, ...], ...] = (
     ("live",),
     ("replay",),
     ("sessions",),
-    ("sessions", "list"),
+    ("session", "list"),
     ("show",),
-    ("sessions", "export"),
+    ("session", "export"),
 )
 # Nobody answers there, whatever this machine has.
 _NO_BLUETOOTH = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere/at/all"}
@@ -378,7 +378,7 @@ def _no_session_to_replay(folder: Path) -> tuple[object, ...]:
 
 def _no_archive(folder: Path) -> tuple[object, ...]:
     (folder / "letter.txt").write_text("Dear archive, " * 99)
-    return ("sessions", "list", "--archive", folder / "letter.txt")
+    return ("session", "list", "--archive", folder / "letter.txt")
 
 
 def _archive_in_a_file(folder: Path) -> tuple[object, ...]:
@@ -392,7 +392,7 @@ def _newer_archive(folder: Path) -> tuple[object, ...]:
     database = sqlite3.connect(path)
     database.execute("PRAGMA user_version = 7")
     database.close()
-    return ("sessions", "export", 1, "--archive", path)
+    return ("session", "export", 1, "--archive", path)
 
 
 def _bad_events(folder: Path) -> tuple[object, ...]:
@@ -469,7 +469,7 @@ def test_without_bluetooth_a_command_ends_with_three_and_says_what_to_do(
     assert outcome.out == ""
     assert "watchlink: The system's Bluetooth service does not answer. Install BlueZ" in outcome.err
     assert "Traceback" not in outcome.err
-    assert _records(run("sessions", "list", "--json").out) == []  # no empty session is left behind
+    assert _records(run("session", "list", "--json").out) == []  # no empty session is left behind
 
 
 # --- replay ----------------------------------------------------------------------------------------------------------
@@ -526,17 +526,17 @@ def test_a_stored_session_is_replayed_as_its_capture_is(run: Run, archive: Path,
 
 
 def test_an_archive_without_a_session_says_how_to_make_one(run: Run) -> None:
-    outcome = run("sessions", "list")
+    outcome = run("session", "list")
     assert (outcome.code, outcome.out) == (0, "")
     assert "`watchlink demo` or `watchlink live` records one" in outcome.err
 
 
 def test_sessions_are_listed_as_a_table_and_as_ndjson(run: Run, archive: Path) -> None:
-    table = run("sessions", "list", "--archive", archive)
+    table = run("session", "list", "--archive", archive)
     assert table.out.splitlines()[0].split()[:2] == ["session", "started"]
     assert "2026-03-01 18:00" in table.out
     assert re.search(r"0:02:10\s+123\s+complete\s+Tuesday", table.out)
-    assert _records(run("sessions", "list", "--json", "--archive", archive).out) == [
+    assert _records(run("session", "list", "--json", "--archive", archive).out) == [
         {
             "session": 1,
             "title": "Tuesday",
@@ -576,11 +576,11 @@ def test_an_interrupted_session_is_shown_and_said_to_be_one(run: Run, archive: P
 
 
 def test_an_export_is_a_capture(run: Run, archive: Path, capture: Path) -> None:
-    assert run("sessions", "export", 1, "--archive", archive).out == capture.read_text()
+    assert run("session", "export", 1, "--archive", archive).out == capture.read_text()
 
 
 def test_without_being_told_where_the_archive_is_in_the_data_folder(run: Run, tmp_path: Path) -> None:
-    run("sessions", "list")
+    run("session", "list")
     assert [path.name for path in (tmp_path / "data").rglob("*.sqlite3")] == ["archive.sqlite3"]
 
 
@@ -752,7 +752,7 @@ def test_a_session_that_the_disk_did_not_take_whole_ends_with_eight_and_says_so(
     [
         ("replay", "{capture}", "--json"),
         ("replay", "{capture}", "--plain"),
-        ("sessions", "export", "1", "--archive", "{archive}"),
+        ("session", "export", "1", "--archive", "{archive}"),
         ("show", "1", "--plain", "--archive", "{archive}"),
     ],
     ids=lambda arguments: " ".join(arguments[:2]) + (" as JSON" if "--json" in arguments else ""),

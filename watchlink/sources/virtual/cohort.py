@@ -25,9 +25,10 @@ _SCAN_S: Final = 5.0
 class VirtualCohort:
     """Source: scans, connects and subscribes through Bleak like a live session; only the radio is virtual."""
 
-    def __init__(self, practice: Practice, *, clock: Clock) -> None:
-        """Take a session that was made up."""
+    def __init__(self, practice: Practice, *, clock: Clock, marked: bool = True) -> None:
+        """Take a session that was made up; with what is `marked` in it, or with the wearables alone."""
         self._practice = practice
+        self._events = practice.events if marked else ()
         self._clock = clock
         self._stack = AsyncExitStack()
         self._source: MergedSource | None = None
@@ -51,7 +52,7 @@ class VirtualCohort:
                 for seat, person in enumerate(people, 1)
             ]
             self._links = BleSource(wearers, clock=self._clock, radios=[air.radio], chance=random.Random(0))
-            source = MergedSource(self._links, ReplaySource(self._practice.events, clock=self._clock))
+            source = MergedSource(self._links, ReplaySource(self._events, clock=self._clock))
             self._source = await stack.enter_async_context(source)
             self._stack = stack.pop_all()
         return self

@@ -75,12 +75,13 @@ class Practice:
     events: tuple[SessionEvent, ...]
 
 
-def practice(*, plan: Plan, people: int, seed: int) -> Practice:
+def practice(*, plan: Plan, people: int, seed: int, aliases: Sequence[str] = ALIASES) -> Practice:
     """Make a session up.
 
     Args:
         plan: its blocks.
         people: 1..8.
+        aliases: what they are called, as many as there are people or more.
         seed: the same seed gives the same bytes.
 
     Raises:
@@ -88,7 +89,7 @@ def practice(*, plan: Plan, people: int, seed: int) -> Practice:
     """
     if not 1 <= people <= len(ALIASES):
         raise ValueError(f"people must be 1 to {len(ALIASES)}, got {people}")
-    aliases = ALIASES[:people]
+    aliases = aliases[:people]
     chance = random.Random(f"{seed} room")
     events: list[SessionEvent] = []
     stretches: dict[str, list[Stretch]] = {alias: [] for alias in aliases}
