@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from watchlink.board.state import AgainstUsual, BoardState, PersonState, Signal
 from watchlink.packets import LinkState
-from watchlink.readings import Grade
 
 _LOW_DISK_MB: Final = 500
 
@@ -75,7 +74,7 @@ def _recording(state: BoardState) -> Iterator[Check]:
 
 def _person(person: PersonState) -> Iterator[Check]:
     who = person.person
-    if person.signal not in (Signal.GOOD, Signal.PATCHY):
+    if not person.live:
         yield Check(subject=who, level=Level.LOOK, words=_link_words(person), fix=_SIGNAL[person.signal])
         return
     if person.signal is Signal.PATCHY:
@@ -85,24 +84,27 @@ def _person(person: PersonState) -> Iterator[Check]:
         words = f"the battery is at {person.battery_pct} %"
         yield Check(subject=who, level=Level.LOOK, words=words, fix="Charge it or change the battery first.")
     if person.grade is None:
-        yield Check(subject=who, level=Level.WAIT, words="connected; what the wearable can give is not known yet")
+        yield Check(subject=who, level=Level.WAIT, words="what the wearable can give is not known yet")
     elif person.told and person.against is AgainstUsual.UNKNOWN:
         yield Check(
             subject=who,
             level=Level.WAIT,
-            words=f"connected, {_GRADES[person.grade]}; own usual is not known yet",
+            words="own usual is not known yet",
             fix="It needs a quiet minute; the silent baseline gives it.",
         )
-    elif person.signal is Signal.GOOD and person.battery_pct is None:
-        shares = "" if person.told else "; shows others the signal only"
-        yield Check(subject=who, level=Level.GOOD, words=f"connected, {_GRADES[person.grade]}{shares}")
+    elif person.signal is not Signal.PATCHY and person.battery_pct is None:
+        yield Check(subject=who, level=Level.GOOD, words="all is well")
 
 
-_GRADES: Final = {
-    Grade.BEAT: "sends every beat",
-    Grade.PULSE: "sends optical intervals",
-    Grade.RATE: "sends the heart rate only",
-}
+def grouped(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """What is the same for several is said once: of them all."""
+    groups: dict[tuple[Level, str, str], list[str]] = {}
+    for check in checks:
+        groups.setdefault((check.level, check.words, check.fix), []).append(check.subject)
+    return tuple(
+        Check(subject=", ".join(subjects), level=level, words=words, fix=fix)
+        for (level, words, fix), subjects in groups.items()
+    )
 
 
 def _link_words(person: PersonState) -> str:

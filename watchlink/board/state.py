@@ -54,6 +54,7 @@ _US_PER_S: Final = 1_000_000
 # Whatever is being tried meanwhile, for a person who looks at the board the link is lost until data flows again.
 _NO_LINK: Final = frozenset(LinkState) - {LinkState.STREAMING, LinkState.STALLED}
 TREND_S: Final = 60
+_SETTLES_S: Final = 10
 _STALE_US: Final = 5 * _US_PER_S
 _EVENTS: Final = 8
 _BEATS: Final = 12
@@ -78,11 +79,16 @@ class Signal(StrEnum):
     """What comes from a wearable, in words."""
 
     WAITING = "waiting"
+    SETTLING = "settling"
+    """Reports come; too few yet to say how good they are."""
     GOOD = "good"
     PATCHY = "patchy"
     NO_CONTACT = "no contact"
     STALE = "stale"
     LOST = "lost"
+
+
+_LIVE: Final = frozenset({Signal.SETTLING, Signal.GOOD, Signal.PATCHY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +156,7 @@ class PersonState:
     @property
     def live(self) -> bool:
         """Whether what is shown of this person is of now."""
-        return self.signal in (Signal.GOOD, Signal.PATCHY)
+        return self.signal in _LIVE
 
     @property
     def told(self) -> bool:
@@ -186,11 +192,13 @@ class Keeping:
     """How it stands with recording.
 
     Attributes:
+        on: whether what comes is recorded at all.
         trouble: why packets cannot be written at present; None while all is well.
         unsaved: packets that are in memory only.
         free_mb: room on the disk; None where it is not known.
     """
 
+    on: bool = False
     trouble: str | None = None
     unsaved: int = 0
     free_mb: int | None = None
@@ -383,7 +391,7 @@ class BoardFold:
     def _row(self, name: str, person: _Person, at_us: int) -> PersonState:
         age_s = None if person.heard_us is None else max(0, at_us - person.heard_us) / _US_PER_S
         signal = self._signal(person, at_us)
-        live = signal in (Signal.GOOD, Signal.PATCHY)
+        live = signal in _LIVE
         last = person.last if live else None
         hrv, mark = person.hrv, person.last_mark
         time = None if hrv is None else hrv.metrics.time_domain
@@ -422,6 +430,8 @@ class BoardFold:
             return Signal.STALE
         if not person.contact:
             return Signal.NO_CONTACT
+        if not person.recent or person.recent[-1].at_s - person.recent[0].at_s < _SETTLES_S:
+            return Signal.SETTLING
         return Signal.GOOD if _clean_pct(person) >= 90 else Signal.PATCHY
 
 

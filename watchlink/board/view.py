@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -32,8 +31,9 @@ VERY_WIDE: Final = 160
 
 _TREND_COLUMNS: Final = 8
 _WIDE_TREND_COLUMNS: Final = 14
-_VERY_WIDE_TREND_COLUMNS: Final = 30
-_LANE_COLUMNS: Final = 46
+_MOST_TREND_COLUMNS: Final = 40
+# What stands beside the trend on a very wide screen, the lane of events among it.
+_BESIDE_THE_TREND: Final = 146
 # On a narrow screen these may be cut off; together all columns then fit into 80.
 _NARROW_COLUMNS: Final = {"alias": 9, "mark": 13}
 _MARK_LETTERS: Final = 8
@@ -67,11 +67,12 @@ def headline(state: BoardState, *, width: int = 80, frozen: bool = False) -> Tex
     line = Text.assemble((clock_text(state.at_us / 1_000_000), "bold"), "  ", (_block_words(state.block), "bold"))
     if state.block.left_s is not None:
         over = state.block.left_s < 0
-        left = f"  {clock_text(abs(state.block.left_s))} {'over time' if over else 'left'}"
-        line.append(left, style=ORANGE if over else "")
+        line.append(f"  {left_words(state.block.left_s)}", style=ORANGE if over else "")
     if width >= WIDE and state.block.next_title:
         line.append(f"  then {shown(state.block.next_title)}", style=QUIET)
     good = sum(person.live for person in state.people)
+    if state.keeping.on and state.keeping.trouble is None:
+        line.append("   REC", style=f"bold {BLUE}")
     line.append(f"   {good}/{len(state.people)} connected", style=QUIET)
     if width >= WIDE or not state.block.of:
         line.append(f"   {state.rises} rises so far", style=QUIET)
@@ -98,14 +99,18 @@ def people_table(
             justify="right" if heading in ("#", "bpm", "RMSSD", "age", "rises") else "left",
             max_width=None if wide else _NARROW_COLUMNS.get(heading),
         )
-    columns = _VERY_WIDE_TREND_COLUMNS if very_wide else _WIDE_TREND_COLUMNS if wide else _TREND_COLUMNS
+    columns = _WIDE_TREND_COLUMNS if wide else _TREND_COLUMNS
+    if very_wide:
+        columns = min(_MOST_TREND_COLUMNS, width - _BESIDE_THE_TREND)
     for number, person in enumerate(state.people, 1):
         cells = _row(number, person, state.at_us, columns=columns, wide=wide, ascii_only=ascii_only)
         table.add_row(*cells, style="reverse" if person.person == chosen else None)
     if not very_wide:
         return table
     lane = Group(*plan_lines(state.block), "", *event_lines(state, most=max(4, len(state.people) - 2)))
-    return Columns([table, lane], padding=(0, 4))
+    both = Table.grid(padding=(0, 3, 0, 0))
+    both.add_row(table, lane)
+    return both
 
 
 def plan_lines(block: BlockState) -> Iterator[Text]:
@@ -142,7 +147,7 @@ def person_view(state: BoardState, name: str, *, ascii_only: bool = False, width
     if person.shares is not None:
         grid.add_row("shares", Text(agreed(person.shares)))
     grid.add_row("heart rate", _heart_rate_words(person, ascii_only=ascii_only))
-    trend = sparkline(person.trend, columns=min(60, width - 20), ascii_only=ascii_only)
+    trend = sparkline(person.trend, columns=max(10, min(60, width * 84 // 100 - 20)), ascii_only=ascii_only)
     grid.add_row("last minute", Text(trend, style=BLUE) if person.told else Text(NOT_SHARING, style=QUIET))
     grid.add_row("HRV", _hrv_words(person))
     beats = "  ".join(f"{rr_ms:.0f}" for rr_ms in person.beats_ms)
@@ -156,6 +161,13 @@ def person_view(state: BoardState, name: str, *, ascii_only: bool = False, width
         reason = f" ({note.reason})" if note.reason else ""
         grid.add_row("" if number else "link", Text(shown(f"{clock_text(note.at_us / 1e6)} {note.state}{reason}")))
     return grid
+
+
+def left_words(left_s: float) -> str:
+    """How long a block still lasts, or by how much it is over its time."""
+    seconds = abs(int(left_s))
+    hours = f"{seconds // 3600}:{seconds // 60 % 60:02d}" if seconds >= 3600 else f"{seconds // 60}"
+    return f"{hours}:{seconds % 60:02d} {'left' if left_s >= 0 else 'over time'}"
 
 
 def age_words(seconds: float) -> str:
@@ -237,6 +249,8 @@ def _hrv_words(person: PersonState) -> Text:
 def _signal_text(person: PersonState) -> Text:
     if person.signal in (Signal.GOOD, Signal.PATCHY):
         return Text(f"{person.signal} {person.clean_pct}%", style="" if person.signal is Signal.GOOD else ORANGE)
+    if person.live:
+        return Text(person.signal)
     age = "" if person.age_s is None else f" {age_words(person.age_s)}"
     return Text(f"{person.signal}{age}", style=QUIET)
 

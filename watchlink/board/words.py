@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from watchlink.board.preflight import checks
 from watchlink.board.state import AgainstUsual, BoardState, PersonState
-from watchlink.board.view import NOT_SHARING, age_words
+from watchlink.board.view import NOT_SHARING, age_words, left_words
 from watchlink.board.wire import EventKey
 from watchlink.clock import clock_text
 from watchlink.consent import agreed
@@ -30,17 +30,11 @@ COMMANDS = (
 def status_lines(state: BoardState) -> Iterator[str]:
     """Where the session stands, then one line a person."""
     block = state.block
-    left = (
-        "" if block.left_s is None else f", {clock_text(abs(block.left_s))} {'left' if block.left_s >= 0 else 'over'}"
-    )
+    left = "" if block.left_s is None else f", {left_words(block.left_s)}"
     then = f", then {block.next_title}" if block.next_title else ""
     yield f"{block.title or 'no block yet'}{left}{then}; {state.rises} heart rate rises so far"
     for number, person in enumerate(state.people, 1):
         yield f"{number} {person_line(person, state.at_us)}"
-
-
-def _left_or_over(left_s: float) -> str:
-    return "left" if left_s >= 0 else "over time"
 
 
 def person_line(person: PersonState, at_us: int) -> str:

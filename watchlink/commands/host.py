@@ -220,7 +220,7 @@ class _Host:
             except OSError:
                 self._free_mb = None
         self._looks += 1
-        return Keeping(trouble=recorder.trouble, unsaved=recorder.unsaved, free_mb=self._free_mb)
+        return Keeping(on=True, trouble=recorder.trouble, unsaved=recorder.unsaved, free_mb=self._free_mb)
 
     def _take_leave(self, archive: Archive, recorder: Recorder, door: Door) -> int:
         """Read the log back, say what was stored for whom, and return the exit code."""
