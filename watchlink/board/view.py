@@ -27,6 +27,7 @@ QUIET: Final = "grey58"
 
 NOT_SHARING: Final = "not sharing"
 WIDE: Final = 100
+WIDER: Final = 118
 VERY_WIDE: Final = 160
 
 _TREND_COLUMNS: Final = 8
@@ -35,8 +36,8 @@ _MOST_TREND_COLUMNS: Final = 40
 # What stands beside the trend on a very wide screen, the lane of events among it.
 _BESIDE_THE_TREND: Final = 146
 # On a narrow screen these may be cut off; together all columns then fit into 80.
-_NARROW_COLUMNS: Final = {"alias": 9, "mark": 13}
-_MARK_LETTERS: Final = 8
+_NARROW_COLUMNS: Final = {"alias": 10, "mark": 13}
+_WIDE_MARK_COLUMNS: Final = 16
 # A mark younger than this stands before the news of a weak battery.
 _FRESH_MARK_S: Final = 60
 
@@ -91,7 +92,7 @@ def people_table(
     wide, very_wide = width >= WIDE, width >= VERY_WIDE
     table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style=QUIET)
     headings = ["#", "alias", "turn", "bpm", "own usual", "last min", "grade", "signal"]
-    headings += [*(["age", "RMSSD", "rises"] if wide else []), "mark"]
+    headings += [*(["RMSSD"] if wide else []), *(["age", "rises"] if width >= WIDER else []), "mark"]
     for heading in headings:
         table.add_column(
             heading,
@@ -103,7 +104,7 @@ def people_table(
     if very_wide:
         columns = min(_MOST_TREND_COLUMNS, width - _BESIDE_THE_TREND)
     for number, person in enumerate(state.people, 1):
-        cells = _row(number, person, state.at_us, columns=columns, wide=wide, ascii_only=ascii_only)
+        cells = _row(number, person, state.at_us, columns=columns, width=width, ascii_only=ascii_only)
         table.add_row(*cells, style="reverse" if person.person == chosen else None)
     if not very_wide:
         return table
@@ -171,10 +172,10 @@ def left_words(left_s: float) -> str:
 
 
 def age_words(seconds: float) -> str:
-    """How long ago, as short as can be read: 0:21, 12 min, 1 h."""
+    """How long ago, as short as can be read: 0:21, 12m, 1h."""
     if seconds < 600:
         return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.0f} h"
+    return f"{int(seconds) // 60}m" if seconds < 3600 else f"{int(seconds) // 3600}h"
 
 
 def _block_words(block: BlockState) -> str:
@@ -184,8 +185,9 @@ def _block_words(block: BlockState) -> str:
 
 
 def _row(
-    number: int, person: PersonState, at_us: int, *, columns: int, wide: bool, ascii_only: bool
+    number: int, person: PersonState, at_us: int, *, columns: int, width: int, ascii_only: bool
 ) -> list[RenderableType]:
+    wide = width >= WIDE
     style = "" if person.live else QUIET
     bpm = "--" if person.heart_rate_bpm is None else f"{person.heart_rate_bpm:.0f}"
     role = _ROLES[person.role] if person.role is not None and (wide or person.role is Role.SPEAKER) else ""
@@ -200,21 +202,24 @@ def _row(
         _signal_text(person),
     ]
     if wide:
+        cells.append(Text("-" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms", style=style))
+    if width >= WIDER:
         age = "-" if person.age_s is None else f"{person.age_s:.0f} s"
-        rmssd = "-" if person.rmssd_ms is None else f"{person.rmssd_ms:.0f} ms"
-        cells += [Text(age, style=QUIET), Text(rmssd, style=style), Text(str(person.rises or ""), style=style)]
-    cells.append(_mark_text(person, at_us, wide=wide, style=style))
+        cells += [Text(age, style=QUIET), Text(str(person.rises or ""), style=style)]
+    room = None if width >= WIDER else _WIDE_MARK_COLUMNS if wide else _NARROW_COLUMNS["mark"]
+    cells.append(_mark_text(person, at_us, room=room, style=style))
     return cells
 
 
-def _mark_text(person: PersonState, at_us: int, *, wide: bool, style: str) -> Text:
+def _mark_text(person: PersonState, at_us: int, *, room: int | None, style: str) -> Text:
     ago_s = None if person.last_mark_us is None else max(0.0, (at_us - person.last_mark_us) / 1e6)
     if person.battery_pct is not None and (ago_s is None or ago_s > _FRESH_MARK_S):
         return Text(f"battery {person.battery_pct}%", style=ORANGE)
     if ago_s is None:
         return Text("")
-    label = person.last_mark if wide else person.last_mark[:_MARK_LETTERS]
-    return Text(f"{shown(label)} {age_words(ago_s)}", style=style)
+    ago = age_words(ago_s)
+    label = person.last_mark if room is None else person.last_mark[: room - 1 - len(ago)]
+    return Text(f"{shown(label)} {ago}", style=style)
 
 
 def _against_text(person: PersonState, *, ascii_only: bool) -> Text:

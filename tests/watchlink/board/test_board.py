@@ -19,11 +19,11 @@ from rich.console import Console
 from dsp import BeatLabel, CleanBeat, CleanSeries, Spike, SpikeEnding, SpikeStart, hrv
 from firmware_profiles.gatt import BodySensorLocation
 from firmware_profiles.heart_rate_service import Contact
-from watchlink.board.state import AgainstUsual, BoardFold, BoardState, PersonState, Signal
+from watchlink.board.state import AgainstUsual, BoardFold, BoardState, Keeping, PersonState, Signal
 from watchlink.board.view import render_board
 from watchlink.captures import open_capture
 from watchlink.fold import SessionFold
-from watchlink.packets import EventKind, LinkChange, LinkState, Notification, Packet, Seat, SessionEvent
+from watchlink.packets import EventKind, LinkChange, LinkState, Notification, Packet, Role, Seat, SessionEvent
 from watchlink.readings import (
     Battery,
     BeatReading,
@@ -161,7 +161,7 @@ def test_people_stand_as_they_sat_down_whatever_their_hearts_do() -> None:
 
 def test_an_empty_room_has_a_board() -> None:
     state = BoardFold().at()
-    assert (state.people, state.block, state.spikes) == ((), "", 0)
+    assert (state.people, state.block.title, state.rises) == ((), "", 0)
     assert "no block yet" in _print(state, width=80)[0]
 
 
@@ -171,9 +171,9 @@ def test_an_empty_room_has_a_board() -> None:
 @pytest.mark.parametrize(
     ("since_s", "signal", "bpm"),
     [
-        (0, Signal.GOOD, 72),
-        (4.9, Signal.GOOD, 72),
-        (5, Signal.GOOD, 72),
+        (0, Signal.SETTLING, 72),
+        (4.9, Signal.SETTLING, 72),
+        (5, Signal.SETTLING, 72),
         (5.001, Signal.STALE, None),
         (600, Signal.STALE, None),
     ],
@@ -185,7 +185,7 @@ def test_what_was_heard_more_than_five_seconds_ago_is_stale_and_has_no_heart_rat
     row = _row(board, at_s=10 + since_s)
     assert (row.signal, row.heart_rate_bpm) == (signal, bpm)
     assert row.age_s == pytest.approx(since_s)
-    live = signal is Signal.GOOD
+    live = signal is Signal.SETTLING
     assert row.rmssd_ms == (41.0 if live else None)
     assert row.rising is live
     assert row.against is (AgainstUsual.USUAL if live else AgainstUsual.UNKNOWN)
@@ -196,19 +196,19 @@ def test_a_stale_person_is_a_grey_word_with_an_age_and_no_number() -> None:
     board = _board(_seat("Heron"), _measured("Heron", 10), _rate("Heron", 9, 187))
     state = board.at(27_000_000)
     line = next(line for line in _print(state, width=100) if "Heron" in line)
-    assert "stale 17 s" in line
+    assert "stale 0:17" in line
     assert "--" in line
     assert "187" not in line
 
     out = io.StringIO()
     Console(file=out, width=100, force_terminal=True, color_system="truecolor").print(render_board(state, width=100))
-    assert re.search(r"\x1b\[38;5;246mstale 17 s", out.getvalue())  # grey58, the house's quiet colour
+    assert re.search(r"\x1b\[38;5;246mstale 0:17", out.getvalue())  # grey58, the house's quiet colour
 
 
 def test_a_lost_link_is_told_at_once_and_its_age_grows() -> None:
     board = _board(_seat("Heron"), _measured("Heron", 10), _rate("Heron", 9), _link("w1", LinkState.LOST))
     assert (_row(board, at_s=10).signal, _row(board, at_s=10).heart_rate_bpm) == (Signal.LOST, None)
-    assert any("lost 20 s" in line for line in _print(board.at(30_000_000), width=80))
+    assert any("lost 0:20" in line for line in _print(board.at(30_000_000), width=80))
 
 
 @pytest.mark.parametrize("state", [LinkState.SEEKING, LinkState.CONNECTING, LinkState.SUBSCRIBED])
@@ -216,7 +216,7 @@ def test_a_wearable_that_was_lost_and_is_back_is_live_again(state: LinkState) ->
     board = _board(_seat("Heron"), _measured("Heron", 10), _link("w1", LinkState.LOST), _link("w1", state))
     board.accept(_measured("Heron", 20))
     board.accept(_rate("Heron", 20))
-    assert _row(board, at_s=20).signal is Signal.GOOD
+    assert _row(board, at_s=20).signal is Signal.SETTLING
 
 
 def test_a_wearable_that_reports_is_not_lost_whatever_was_said_of_its_link() -> None:
@@ -224,7 +224,7 @@ def test_a_wearable_that_reports_is_not_lost_whatever_was_said_of_its_link() -> 
     board = _board(_seat("Heron"), _measured("Heron", 10), _link("w1", LinkState.LOST))
     board.accept(_measured("Heron", 20))
     board.accept(_rate("Heron", 20))
-    assert _row(board, at_s=20).signal is Signal.GOOD
+    assert _row(board, at_s=20).signal is Signal.SETTLING
 
 
 def test_the_reconnects_of_a_real_recording_bring_people_back(shared_data: Path) -> None:
@@ -245,9 +245,9 @@ def test_a_link_concerns_only_who_wears_the_wearable_now() -> None:
         board.accept(_measured(person, 10))
         board.accept(_rate(person, 10))
     board.accept(_link("w1", LinkState.LOST))
-    assert [row.signal for row in board.at().people] == [Signal.GOOD, Signal.GOOD]
+    assert [row.signal for row in board.at().people] == [Signal.SETTLING, Signal.SETTLING]
     board.accept(_link("w3", LinkState.LOST))
-    assert [row.signal for row in board.at().people] == [Signal.LOST, Signal.GOOD]
+    assert [row.signal for row in board.at().people] == [Signal.LOST, Signal.SETTLING]
 
 
 def test_before_anything_is_heard_everything_is_not_known_yet() -> None:
@@ -331,7 +331,8 @@ def test_no_colour_is_red_or_green_and_nothing_blinks(cohort: Sequence[BoardStat
     out = io.StringIO()
     console = Console(file=out, width=120, force_terminal=True, color_system="truecolor")
     for state in cohort:
-        console.print(render_board(replace(state, trouble="database or disk is full"), width=120))
+        full = Keeping(on=True, trouble="database or disk is full")
+        console.print(render_board(replace(state, keeping=full), width=120))
     codes = set(re.findall(r"\x1b\[([\d;]*)m", out.getvalue()))
     assert codes <= {"0", "1", "38;2;86;180;233", "38;2;230;159;0", "38;5;246", "1;38;2;230;159;0"}
     assert len(codes) >= 5
@@ -392,7 +393,7 @@ def test_speaking_goes_with_the_turn_and_ends_with_the_block() -> None:
     seen: list[list[str]] = []
     for event in (_speaker(1, "Heron"), _speaker(2, "Otter"), _speaker(3, None), _speaker(4, "Heron"), _block(5)):
         board.accept(event)
-        seen.append([row.person for row in board.at().people if row.speaking])
+        seen.append([row.person for row in board.at().people if row.role is Role.SPEAKER])
     assert seen == [["Heron"], ["Otter"], [], ["Heron"], []]
 
 
@@ -405,7 +406,8 @@ def test_the_last_mark_stands_beside_its_person_and_the_last_four_events_below()
     board.accept(_mark(40, "paraphrase", "Robin"))
     state = board.at()
     assert [row.last_mark for row in state.people] == ["interruption", ""]
-    assert [event.label for event in state.events] == ["escalation", "interruption", "pause", "paraphrase"]
+    marked = ["escalation", "interruption", "pause", "paraphrase"]
+    assert [event.label for event in state.events] == ["role-play", *marked]
     assert state.at_us == 40_000_000
     lines = _print(state, width=80)
     assert lines[-4:] == [
@@ -421,16 +423,16 @@ def test_the_headline_tells_time_block_connections_rises_and_that_nothing_is_sav
     board.accept(_rate("Heron", 754))
     board.accept(_rise("Heron"))
     assert _print(board.at(754_000_000), width=100)[0] == "0:12:34  Role-play B   1/2 connected   1 rises so far"
-    board.trouble = "database or disk is full"
+    board.keeping = Keeping(on=True, trouble="database or disk is full")
     told = " ".join(" ".join(_print(board.at(), width=100)).split())
     assert "NOT SAVED AT PRESENT: database or disk is full" in told
 
 
 def test_a_rise_is_open_until_it_has_ended_and_counted_once() -> None:
     board = _board(_seat("Heron"), _measured("Heron", 60), _rate("Heron", 60), _rise("Heron"))
-    assert (_row(board, at_s=60).rising, board.at().spikes) == (True, 1)
+    assert (_row(board, at_s=60).rising, board.at().rises) == (True, 1)
     board.accept(SpikeEnded(person="Heron", spike=_SPIKE))
-    assert (_row(board, at_s=60).rising, board.at().spikes) == (False, 1)
+    assert (_row(board, at_s=60).rising, board.at().rises) == (False, 1)
 
 
 def test_the_trend_holds_the_last_minute_by_second_and_leaves_gaps_empty() -> None:
@@ -518,7 +520,7 @@ def cohort() -> Sequence[BoardState]:
 
 
 @pytest.mark.parametrize("ascii_only", [False, True], ids=["glyphs", "ascii"])
-@pytest.mark.parametrize("width", [80, 99, 100, 160])
+@pytest.mark.parametrize("width", [80, 99, 100, 117, 118, 159, 160, 200])
 def test_the_default_cohort_fits_the_screen_with_nothing_cut_off(
     cohort: Sequence[BoardState], width: int, ascii_only: bool
 ) -> None:
@@ -543,7 +545,7 @@ def test_the_boards_of_a_session_show_what_there_is_to_show(cohort: Sequence[Boa
     assert {row.against for row in rows} >= {AgainstUsual.UNKNOWN, AgainstUsual.USUAL, AgainstUsual.WELL_ABOVE}
     assert {row.signal for row in rows} >= {Signal.GOOD, Signal.WAITING}
     assert any(row.rising for row in rows)
-    assert any(row.speaking for row in rows)
+    assert any(row.role is Role.SPEAKER for row in rows)
     assert any(row.rmssd_ms for row in rows)
     assert {row.last_mark for row in rows} >= {"", "escalation"}
 
