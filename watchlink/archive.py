@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -182,6 +182,27 @@ class Archive:
         self.session(session_id)
         digest, seq = self._digest(session_id)
         return Recorder(self._database, session_id=session_id, ballast=ballast, seq=seq, digest=digest)
+
+    def add(self, session_id: int, packets: Iterable[Packet]) -> None:
+        """Put packets at the end of the log of a session that is over: all of them, or none.
+
+        Raises:
+            ArchiveError: there is none of that number, it is being recorded, or the archive cannot be written.
+        """
+        if self.session(session_id).state is SessionState.RECORDING:
+            raise ArchiveError(f"Session {session_id} is being recorded. Mark in it with `watchlink mark`.")
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            newest = self._database.execute("SELECT max(seq) FROM log WHERE session_id = ?", (session_id,)).fetchone()[
+                0
+            ]
+            rows = [_row(session_id, seq, packet) for seq, packet in enumerate(packets, (newest or 0) + 1)]
+            self._database.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise self._error("cannot be written", error) from error
 
     def holds(self, recorder: Recorder) -> bool:
         """Whether all that a recorder took is in the archive as it was taken, read from there once more.
@@ -437,13 +458,7 @@ class Recorder:
     def accept(self, packet: Packet) -> None:
         """Take one packet; it is on the disk half a second later at the latest."""
         self._seq += 1
-        at_us = max(-_MAX_INTEGER, min(packet.at_us, _MAX_INTEGER))  # no typing mistake in an event stops the others
-        row: _Row
-        if isinstance(packet, Notification):
-            row = (self.session_id, self._seq, at_us, "notification", packet.wearable, packet.payload, None)
-        else:
-            wearable = getattr(packet, "wearable", None)
-            row = (self.session_id, self._seq, at_us, kind_of(packet), wearable, None, to_json(packet))
+        row = _row(self.session_id, self._seq, packet)
         self._pending.append(row)
         self._digest.update(repr(row).encode())
         self.tick()
@@ -494,6 +509,13 @@ class Recorder:
             self._pending.clear()
             self.trouble = None
         self._since_commit.restart()
+
+
+def _row(session_id: int, seq: int, packet: Packet) -> _Row:
+    at_us = max(-_MAX_INTEGER, min(packet.at_us, _MAX_INTEGER))  # no typing mistake in an event stops the others
+    if isinstance(packet, Notification):
+        return (session_id, seq, at_us, "notification", packet.wearable, packet.payload, None)
+    return (session_id, seq, at_us, kind_of(packet), getattr(packet, "wearable", None), None, to_json(packet))
 
 
 def _state(ended_at: str | None, seen_at: datetime, now: datetime) -> SessionState:

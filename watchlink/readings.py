@@ -255,7 +255,7 @@ Reading: TypeAlias = (
     | Worn
 )
 
-_KINDS: Mapping[type[Reading], str] = {
+KINDS: Final[Mapping[type[Reading], str]] = {
     Measured: "measurement",
     Heard: "heard",
     SignalReading: "signal",
@@ -279,7 +279,7 @@ _KINDS: Mapping[type[Reading], str] = {
 
 def to_record(reading: Reading) -> dict[str, Any]:
     """A reading as plain JSON values: `type`, `person`, its fields; those of a spike or a window beside them."""
-    record: dict[str, Any] = {"type": _KINDS[type(reading)]}
+    record: dict[str, Any] = {"type": KINDS[type(reading)]}
     _add_fields(record, reading)
     return record
 
@@ -287,7 +287,7 @@ def to_record(reading: Reading) -> dict[str, Any]:
 def _add_fields(record: dict[str, Any], item: Reading | _Part) -> None:
     for name in _FIELDS[type(item)]:
         value = getattr(item, name)
-        if isinstance(value, _PARTS):
+        if isinstance(value, PARTS):
             _add_fields(record, value)
         elif isinstance(value, Enum):
             record[name] = value.name.lower().replace("_", " ") if isinstance(value, int) else value.value
@@ -302,5 +302,5 @@ def _add_fields(record: dict[str, Any], item: Reading | _Part) -> None:
 
 
 _Part: TypeAlias = HrvMetrics | Quality | TimeDomain | Spike | SpikeStart | Recovery
-_PARTS: Final = (HrvMetrics, Quality, TimeDomain, Spike, SpikeStart, Recovery)
-_FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in (*_KINDS, *_PARTS)}
+PARTS: Final = (HrvMetrics, Quality, TimeDomain, Spike, SpikeStart, Recovery)
+_FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in (*KINDS, *PARTS)}

@@ -401,7 +401,7 @@ class BoardFold:
             shares=self._shared.get(name, NOTHING) if self._gate.asked else None,
             heart_rate_bpm=None if last is None else last.heart_rate_bpm,
             age_s=age_s,
-            against=_against(last),
+            against=against_usual(last),
             above_usual_bpm=None if last is None else last.above_usual_bpm,
             rising=person.rising and live,
             trend=_trend(person, at_us),
@@ -443,7 +443,8 @@ def _clean_pct(person: _Person) -> int:
     return min(100, round(100 * sum(reading.clean for reading in person.recent) / span_s))
 
 
-def _against(reading: HeartRateReading | None) -> AgainstUsual:
+def against_usual(reading: HeartRateReading | None) -> AgainstUsual:
+    """The heart rate against its owner's usual, in words."""
     if reading is None or reading.above_usual_spreads is None or reading.above_usual_bpm is None:
         return AgainstUsual.UNKNOWN
     if reading.above_usual_spreads >= _WELL_ABOVE_SPREADS and reading.above_usual_bpm >= _WELL_ABOVE_BPM:

@@ -9,21 +9,24 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.live import Live
 
-from watchlink.board.state import BoardFold, Keeping
+from watchlink.board.state import AgainstUsual, BoardFold, Keeping, against_usual
 from watchlink.board.view import render_board
 from watchlink.board.wire import View
 from watchlink.clock import Stopwatch, clock_text
+from watchlink.consent import agreed
 from watchlink.hub import Item, Sink
 from watchlink.packets import (
     Correction,
     Discarded,
     EventKind,
+    Extension,
     LinkChange,
     LinkState,
     Notification,
     Role,
     Seat,
     SessionEvent,
+    Sharing,
 )
 from watchlink.packets import to_record as packet_record
 from watchlink.readings import (
@@ -53,6 +56,9 @@ from watchlink.timeline import Timeline
 from watchlink.unit_audit import RrUnitVerdict
 
 _REFRESH_S: Final = 0.25
+# Plain lines: how long a heart rate stands otherwise before it is told, and how far apart lines of one topic are.
+_HOLDS_S: Final = 5.0
+_APART_US: Final = 5_000_000
 _PROGRESS_S: Final = 10.0
 # Whoever waits for the first readings has them at once; after that lines go out in portions.
 _LINES_AT_ONCE: Final = 16
@@ -111,6 +117,11 @@ class PlainSink:
         self._out = out
         self._people: dict[str, str] = {}
         self._trouble: str | None = None
+        self._against: dict[str, tuple[AgainstUsual, float]] = {}
+        self._told: dict[str, AgainstUsual] = {}
+        self._last_us: dict[tuple[str, str], int] = {}
+        self._held: dict[tuple[str, str], tuple[int, str]] = {}
+        self._newest_us = 0
 
     def accept(self, item: Item) -> None:
         """Print what has changed, if anything has that a person should hear of."""
@@ -120,17 +131,27 @@ class PlainSink:
                 self._line(item.at_us, f"{item.person} is seated with {item.profile}")
             case LinkChange() if item.state in _TOLD:
                 reason = f" ({item.reason})" if item.reason else ""
-                self._line(item.at_us, f"{self._people.get(item.wearable, item.wearable)} link {item.state}{reason}")
+                person = self._people.get(item.wearable, item.wearable)
+                self._change(item.at_us, (person, "link"), f"{person} link {item.state}{reason}")
             case SessionEvent():
                 self._line(item.at_us, _event_words(item))
             case Correction():
                 self._line(item.at_us, _correction_words(item))
+            case Sharing():
+                self._line(item.at_us, f"{item.person} shares {agreed(item.purposes)}")
+                self._told.pop(item.person, None)
+            case Extension():
+                longer = "longer" if item.by_us >= 0 else "shorter"
+                self._line(item.at_us, f"the block lasts {abs(item.by_us) / 60e6:g} minutes {longer}")
+            case HeartRateReading():
+                self._heart_rate(item)
             case GradeReading():
                 self._line(item.at_us, f"{item.person} wearable gives {item.grade} grade")
             case Battery(charge_pct=charge_pct) if charge_pct <= 20:
                 self._line(item.at_us, f"{item.person} battery {charge_pct} %")
             case ContactReading():
-                self._line(item.at_us, f"{item.person} {'has' if item.present else 'has no'} contact with the skin")
+                words = f"{item.person} {'has' if item.present else 'has no'} contact with the skin"
+                self._change(item.at_us, (item.person, "contact"), words)
             case RrUnitReading():
                 self._line(item.at_us, f"{item.person} wearable sends its intervals in units of {_UNITS[item.unit]}")
             case Undecodable():
@@ -152,12 +173,46 @@ class PlainSink:
             self._line(now_us, "recording works again" if trouble is None else f"NOT SAVED AT PRESENT: {trouble}")
 
     def close(self, timeline: Timeline) -> None:
-        """Print the timeline."""
+        """Print what is held, and the timeline."""
+        self._let_go(None)
         self._out.write("\n" + "\n".join(timeline_lines(timeline)) + "\n")
         self._out.flush()
 
+    def _heart_rate(self, reading: HeartRateReading) -> None:
+        """Tell when the heart rate has come to stand otherwise against the usual, once it has held."""
+        person, now = reading.person, against_usual(reading)
+        against, since_s = self._against.get(person, (None, reading.at_s))
+        if now is not against:
+            self._against[person] = now, reading.at_s
+        elif reading.at_s - since_s >= _HOLDS_S and self._told.get(person, AgainstUsual.UNKNOWN) is not now:
+            self._told[person] = now
+            above = "" if reading.above_usual_bpm is None else f" {round(reading.above_usual_bpm):+d}"
+            words = f"{person} heart rate {reading.heart_rate_bpm:.0f} bpm, {now}{above}"
+            self._change(round(reading.at_s * 1e6), (person, "heart rate"), words)
+        self._let_go(round(reading.at_s * 1e6))
+
+    def _change(self, at_us: int, topic: tuple[str, str], words: str) -> None:
+        """Tell of a change, of one topic not more often than every few seconds; the last one within them counts."""
+        last_us = self._last_us.get(topic)
+        if last_us is not None and at_us - last_us < _APART_US:
+            self._held[topic] = at_us, words
+            return
+        self._held.pop(topic, None)
+        self._last_us[topic] = at_us
+        self._line(at_us, words)
+
+    def _let_go(self, now_us: int | None) -> None:
+        """Tell what was held and is due (None: all of it)."""
+        for topic, (at_us, words) in tuple(self._held.items()):
+            if now_us is None or now_us - self._last_us[topic] >= _APART_US:
+                del self._held[topic]
+                self._last_us[topic] = at_us if now_us is None else now_us
+                self._line(at_us, words)
+
     def _line(self, at_us: int, words: str) -> None:
-        self._out.write(f"{clock_text(at_us / 1e6)} {shown(words)}\n")
+        """Print a line; each has the time at which it became known, so that times never go back."""
+        self._newest_us = max(self._newest_us, at_us)
+        self._out.write(f"{clock_text(self._newest_us / 1e6)} {shown(words)}\n")
         self._out.flush()
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _TIME: Final = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)$")
 
 
-def _seconds(text: str) -> float:
+def parse_time(text: str) -> float:
     """A time on the session's axis as a person writes it: 90, 1:30 or 0:01:30.
 
     Raises:
@@ -66,9 +66,9 @@ def _format(text: str) -> str:
 NOTHING_IN_IT: Final = "It was read to its end, and there is no heart-rate notification in it."
 FORMATS: Final = ("jsonl", "btsnoop", "pcapng")
 FromOption = Annotated[
-    float | None, typer.Option("--from", metavar="TIME", parser=_seconds, help="Begin there: 90, 1:30 or 0:01:30.")
+    float | None, typer.Option("--from", metavar="TIME", parser=parse_time, help="Begin there: 90, 1:30 or 0:01:30.")
 ]
-ToOption = Annotated[float | None, typer.Option("--to", metavar="TIME", parser=_seconds, help="End there.")]
+ToOption = Annotated[float | None, typer.Option("--to", metavar="TIME", parser=parse_time, help="End there.")]
 FormatOption = Annotated[
     str | None,
     typer.Option("--format", parser=_format, metavar="|".join(FORMATS), help="Of the file; else by its suffix."),

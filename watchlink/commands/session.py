@@ -15,6 +15,7 @@ from watchlink.commands.board import AsciiOption, view_of
 from watchlink.commands.cohort import CohortArgument, CohortsOption, find_cohort
 from watchlink.commands.exits import FAILURE, ends_with_its_reader
 from watchlink.commands.host import BALLAST_MB, Setting, host
+from watchlink.commands.marks import marks
 from watchlink.commands.nearby import DevicesOption, devices_path
 from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, archive_path, say
 from watchlink.commands.seating import AdapterOption, ScanOption, SeedOption
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 session = typer.Typer(help="A cohort's sessions: plan, start, resume, list, show, correct.", no_args_is_help=True)
 session.command(hidden=True)(host)
+session.add_typer(marks, name="marks")
 
 _NumberArgument = Annotated[int, typer.Argument(help="The session's number, from `session list`.")]
 _COLUMNS: Final = ("session", "started (UTC)", "lasted", "packets", "state", "cohort", "title")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,8 +72,25 @@ def show(
         Console().print(timeline_report(timeline, person=who))
 
 
-def schema() -> None:
-    """Print the JSON Schema of what `watchlink show --json` prints."""
+class Document(StrEnum):
+    """What has a schema."""
+
+    SESSION = "session"
+    STREAM = "stream"
+
+
+def schema(
+    of: Annotated[
+        Document,
+        typer.Argument(help="session: what `show --json` prints; stream: a line of --json while a session runs."),
+    ] = Document.SESSION,
+) -> None:
+    """Print the JSON Schema of what --json prints."""
     from importlib import resources
 
+    if of is Document.STREAM:
+        from watchlink.reports.stream_schema import stream_schema
+
+        sys.stdout.write(json.dumps(stream_schema(), indent=1) + "\n")
+        return
     sys.stdout.write(resources.files("watchlink.reports").joinpath("session.schema.json").read_text("utf-8"))
