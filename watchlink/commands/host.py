@@ -7,6 +7,7 @@ It ends when somebody says `end`; where everybody has gone home without saying s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -241,9 +242,10 @@ class _Host:
             lines.append(f"{recorder.unsaved} packets could not be written to the archive: {recorder.trouble}.")
             lines.append(_rescued(recorder))
             code = FILE
-        for line in lines:
-            say(line)
         door.say_ended(lines, code=code)
+        with contextlib.suppress(OSError):  # the log may lie on the disk that is full
+            for line in lines:
+                say(line)
         return code
 
 
