@@ -211,7 +211,7 @@ class Archive:
             ArchiveError: the archive cannot be read.
         """
         digest, seq = self._digest(recorder.session_id)
-        return seq == recorder.packets and digest.digest() == recorder.digest
+        return seq == recorder.packets and digest.value() == recorder.digest
 
     def sharing(self, session_id: int) -> dict[str, frozenset[Purpose]]:
         """What everybody shares at the end of a session; empty where nobody was asked.
@@ -226,9 +226,9 @@ class Archive:
         except (sqlite3.Error, ValueError) as error:
             raise self._error("cannot be read", error) from error
 
-    def _digest(self, session_id: int) -> tuple[hashlib._Hash, int]:
+    def _digest(self, session_id: int) -> tuple[_Digest, int]:
         """What the rows of a session hash to, and how many there are."""
-        digest, seq = hashlib.sha256(), 0
+        digest, seq = _Digest(), 0
         query = (
             "SELECT session_id, seq, at_us, kind, wearable, payload, record FROM log WHERE session_id = ? ORDER BY seq"
         )
@@ -236,7 +236,7 @@ class Archive:
             with closing(self._database.execute(query, (session_id,))) as rows:
                 for row in rows:
                     seq = row[1]
-                    digest.update(repr(row).encode())
+                    digest.take(row)
         except sqlite3.Error as error:
             raise self._error("cannot be read", error) from error
         return digest, seq
@@ -416,6 +416,19 @@ class Archive:
         return ArchiveError(f"The archive {self._path} {what}: {text}. {todo}")
 
 
+class _Digest:
+    """What rows of a log hash to, in their order."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def take(self, row: _Row) -> None:
+        self._hash.update(repr(row).encode())
+
+    def value(self) -> bytes:
+        return self._hash.digest()
+
+
 class Recorder:
     """Writes one session's log; made by `Archive.begin`. None of its methods raises because of the disk."""
 
@@ -426,7 +439,7 @@ class Recorder:
         session_id: int,
         ballast: Ballast | None = None,
         seq: int = 0,
-        digest: hashlib._Hash | None = None,
+        digest: _Digest | None = None,
     ) -> None:
         """Record into a session that exists, whose log has `seq` rows that hash to `digest`."""
         self._database = database
@@ -435,7 +448,7 @@ class Recorder:
         self._wait_for_others(seconds=_TURN_S)
         self._pending: list[_Row] = []
         self._seq = seq
-        self._digest = digest or hashlib.sha256()
+        self._digest = digest or _Digest()
         self._since_commit = Stopwatch()
         self.trouble: str | None = None
         """Why the last write failed, in plain words; None while all is well."""
@@ -448,7 +461,7 @@ class Recorder:
     @property
     def digest(self) -> bytes:
         """What all that was taken hashes to."""
-        return self._digest.digest()
+        return self._digest.value()
 
     @property
     def unsaved(self) -> int:
@@ -460,7 +473,7 @@ class Recorder:
         self._seq += 1
         row = _row(self.session_id, self._seq, packet)
         self._pending.append(row)
-        self._digest.update(repr(row).encode())
+        self._digest.take(row)
         self.tick()
 
     def tick(self) -> None:

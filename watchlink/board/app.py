@@ -36,7 +36,7 @@ from watchlink.board.view import (
 )
 from watchlink.board.visit import Visit
 from watchlink.board.wire import Ended, Shown, View
-from watchlink.consent import ALWAYS, WORDS
+from watchlink.consent import ALWAYS, NOTHING, WORDS
 from watchlink.errors import NoSessionError
 from watchlink.packets import Purpose
 from watchlink.texts import shown
@@ -310,7 +310,7 @@ class Board(App[None]):
 
         def shares() -> frozenset[Purpose]:
             people = () if self._state is None else self._state.people
-            return next((person.shares or frozenset() for person in people if person.person == name), frozenset())
+            return next((person.shares or NOTHING for person in people if person.person == name), NOTHING)
 
         def draw() -> RenderableType:
             lines = [Text(f"{shown(name)} decides: what may be seen?", style="bold"), Text("")]
@@ -403,7 +403,7 @@ class Panel(ModalScreen[None]):
         """Do what a key says; Escape closes."""
         if event.key == "escape" and not self._stays:
             event.stop()
-            self.app.pop_screen()
+            self.dismiss()
         elif self._answered is None:
             action = self._keys.get(_SIGNS.get(event.key) or event.character or "")
             if action is not None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import random
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -78,13 +77,16 @@ class Setting:
 
     def to_json(self) -> str:
         """As text."""
-        return json.dumps(asdict(self))
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(Setting).dump_json(self).decode()
 
     @classmethod
     def of_json(cls, text: str) -> Setting:
         """What `to_json` gave."""
-        record: dict[str, Any] = json.loads(text)
-        return cls(**{**record, "people": tuple(record["people"])})
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(cls).validate_json(text)
 
 
 def host() -> None:
