@@ -78,6 +78,8 @@ def run_board(archive: Path, *, ascii_only: bool = False) -> Ended | None:
     board.run()
     if board.fault is not None:
         raise board.fault
+    if board.return_code:
+        raise NoSessionError("The board failed. Recording goes on: `watchlink board` opens it again.")
     return board.ended
 
 
@@ -168,6 +170,12 @@ class Board(App[None]):
         self._draw()
         if isinstance(self.screen, Panel):
             self.screen.draw()
+
+    def _fatal_error(self) -> None:
+        """As Textual's own, without the values of variables: people's readings are among them."""
+        from rich.traceback import Traceback
+
+        self.panic(Traceback(show_locals=False, width=None))
 
     # --- drawing ---------------------------------------------------------------------------------------------------
 
@@ -391,8 +399,8 @@ class Panel(ModalScreen[None]):
 
     def draw(self) -> None:
         """Show it anew."""
-        if self.is_running:
-            self.query_one(Static).update(self._drawn())
+        for shown_here in self.query(Static):  # none while it is put up or taken away
+            shown_here.update(self._drawn())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The line is typed."""
