@@ -306,7 +306,7 @@ def test_the_board_of_a_whole_session_counts_what_the_timeline_counts(live: Live
     sinks: list[Sink] = [sink]
     with _from_archive(live) as packets:
         timeline = clock.run(run_session(ReplaySource(packets, clock=None), clock=clock, recorder=None, sinks=sinks))
-    assert sink.board.at().spikes == len(timeline.spikes)
+    assert sink.board.at().rises == len(timeline.spikes)
     assert [row.person for row in sink.board.at().people] == list(timeline.people)
     for person, counts in timeline.people.items():
         assert sum(isinstance(item, Measured) and item.person == person for item in sink.items) == counts.notifications

@@ -92,7 +92,7 @@ class Board(App[None]):
     #people { height: auto; margin-top: 1; }
     #lane { height: 1fr; margin-top: 1; overflow: hidden hidden; }
     #said { height: 1; }
-    #hints { height: auto; max-height: 4; }
+    #hints { height: auto; max-height: 5; }
     Panel { align: center middle; background: transparent; }
     Panel > VerticalScroll {
         width: 84%; max-width: 100; height: auto; max-height: 90%; padding: 0 1;
@@ -439,7 +439,7 @@ def _hints(keys: Keys, width: int, *, begun: bool) -> RenderableType:
     """The keys, as many as fit: the plan's words, then what else there is."""
     words = [(word.key, word.label) for word in keys.words.values()]
     controls = [("Enter", "begin"), *_CONTROLS] if not begun else list(_CONTROLS)
-    return Group(*_fitted(words, width, lines=2), *_fitted(controls, width, lines=2 if not begun else 1))
+    return Group(*_fitted(words, width, lines=3), *_fitted(controls, width, lines=2))
 
 
 def _fitted(pairs: list[tuple[str, str]], width: int, *, lines: int) -> list[Text]:
