@@ -73,6 +73,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, session(Path(folder), columns=columns, rows=rows) as terminal:
             for name in screens(terminal):
                 if name in _WANTED[columns]:
+                    terminal.drawn()
                     screen = Text.from_ansi(terminal.screen(colours=True).rstrip("\n"))
                     _draw(screen, name=f"board-{name}-{columns}", title="watchlink session start", columns=columns)
 

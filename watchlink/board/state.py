@@ -57,7 +57,7 @@ TREND_S: Final = 60
 _SETTLES_S: Final = 10
 _STALE_US: Final = 5 * _US_PER_S
 _EVENTS: Final = 8
-_BEATS: Final = 12
+_BEATS: Final = 8
 _LINKS: Final = 8
 # Above usual by this many of one's own spreads: "above", and "well above" (where a spike may begin).
 _ABOVE_SPREADS: Final = 1.5

@@ -23,7 +23,7 @@ def test_the_screens_of_a_session_are_as_they_were_kept(tmp_path: Path, columns:
     seen: dict[str, str] = {}
     with session(tmp_path, columns=columns, rows=rows) as terminal:
         for name in screens(terminal):
-            screen = terminal.screen()
+            screen = terminal.drawn()
             assert len(screen.splitlines()) <= rows
             assert max(map(len, screen.splitlines())) <= columns
             seen[name] = masked(screen)

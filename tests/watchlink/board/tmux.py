@@ -21,6 +21,8 @@ from watchlink.packets import Purpose
 
 _ROOT = Path(__file__).resolve().parents[3]
 _LIMIT_S = 30.0
+_LOOKS = 40
+_MOST_LOOKS = 2000
 _SPEED = 20
 _SHARES = {
     **dict.fromkeys(("Heron", "Otter", "Wren", "Ibis", "Lark", "Marten"), frozenset(Purpose)),
@@ -55,6 +57,14 @@ class Terminal:
     def screen(self, *, colours: bool = False) -> str:
         """What can be read now."""
         return self._tmux("capture-pane", "-p", *(["-e"] if colours else []))
+
+    def drawn(self) -> str:
+        """What can be read, once all of it is drawn: several looks in a row agree, but for hearts and clocks."""
+        looks = [masked(self.screen())]
+        while len(looks) < _LOOKS or len(set(looks[-_LOOKS:])) > 1:
+            looks.append(masked(self.screen()))
+            assert len(looks) < _MOST_LOOKS, f"it is never the same:\n{looks[-1]}"
+        return self.screen()
 
     def until(self, wanted: Callable[[str], bool]) -> None:
         """Wait until a screen is as wanted."""
