@@ -155,7 +155,7 @@ def test_who_said_nothing_is_told_of_as_little_as_who_said_no() -> None:
 def test_of_who_shares_nothing_only_the_wearable_is_told() -> None:
     readings, timeline = _folded(_with(_sharing("Heron", _NOTHING)))
     assert {type(reading) for reading in readings} == {Heard, SignalReading, GradeReading, RrUnitReading}
-    assert timeline.spikes == timeline.responses == timeline.coincidences == ()
+    assert (timeline.spikes, timeline.responses, timeline.coincidences) == ((), (), ())
     for counts in timeline.people.values():
         assert counts.notifications > 700
         assert (counts.usual_bpm, counts.heart_rate_s, counts.beats, counts.corrected, counts.gaps) == (
@@ -208,7 +208,7 @@ def test_a_withdrawal_takes_effect_at_once_and_takes_what_came_before_out_of_the
         min(_at_s(reading) for reading in readings if isinstance(reading, Heard) and reading.person == "Heron") >= at_s
     )
     assert any(isinstance(reading, SpikeEnded) for reading in readings)
-    assert timeline.spikes == timeline.responses == ()
+    assert (timeline.spikes, timeline.responses) == ((), ())
     counts = timeline.people["Heron"]
     assert (counts.usual_bpm, counts.heart_rate_s, counts.beats, counts.corrected, counts.gaps) == (None, 0, 0, 0, 0)
 
