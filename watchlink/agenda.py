@@ -30,6 +30,7 @@ class Agenda:
         """Take what the log states."""
         match packet:
             case Planned():
+                self.ends_us, self._done = None, 0
                 try:
                     self.plan, self.week = parse_plan(packet.text, file="the plan of this session"), packet.week
                 except SessionFileError:  # of another version; the session goes on without it

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
+from math import floor
 from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -173,9 +174,9 @@ class FollowingClock:
 
 
 def clock_text(seconds: float) -> str:
-    """A time on a session's axis as h:mm:ss."""
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    """A time on a session's axis as h:mm:ss; before its zero with a minus."""
+    whole = abs(floor(seconds))
+    return f"{'-' if seconds < 0 else ''}{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 class _JumpingSelector(selectors.BaseSelector):

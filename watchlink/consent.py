@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -79,8 +80,9 @@ class Gate:
                 if self._shared is None:
                     self._shared = {}
                 self._shared[packet.person] = packet.purposes & self._at_the_end.get(packet.person, packet.purposes)
-            case Seat():
-                self._person_of[packet.wearable] = packet.person
+            case Seat():  # who takes another wearable has taken off the one before
+                worn = {wearable: who for wearable, who in self._person_of.items() if who != packet.person}
+                self._person_of = worn | {packet.wearable: packet.person}
             case _:
                 pass
 
@@ -115,6 +117,8 @@ class Gate:
                 return None
             case SpikeStarted() | SpikeEnded() | RecoveryReading() if not self.shares(reading.person, Purpose.RISES):
                 return None
+            case SpikeEnded() if not self.shares(reading.person, Purpose.HRV):
+                return replace(reading, rmssd_change_pct=None)
             case HrvReading() | HrvAbsent() if not self.shares(reading.person, Purpose.HRV):
                 return None
             case _:

@@ -107,10 +107,7 @@ class SessionFold:
         """What is known so far."""
         return assemble(
             duration_s=max(self._until_us / _US_PER_S, 1.0),
-            counts={
-                person: counts if self._gate.shares(person, Purpose.HEART_RATE) else replace(counts, usual_bpm=None)
-                for person, counts in self._counts.items()
-            },
+            counts={person: self._told(person, counts) for person, counts in self._counts.items()},
             lines={
                 person: line if self._gate.shares(person, Purpose.HEART_RATE) else HeartLine()
                 for person, line in self._lines.items()
@@ -120,13 +117,21 @@ class SessionFold:
                 Risen(
                     person=ended.person,
                     spike=ended.spike,
-                    rmssd_change_pct=ended.rmssd_change_pct,
+                    rmssd_change_pct=ended.rmssd_change_pct if self._gate.shares(ended.person, Purpose.HRV) else None,
                     recovery=self._recoveries.get((ended.person, ended.spike.onset_s)),
                 )
                 for ended in self._spikes
                 if self._gate.shares(ended.person, Purpose.RISES)
             ],
         )
+
+    def _told(self, person: str, counts: PersonCounts) -> PersonCounts:
+        """What may be told of these counts: of the beats in a time, their rate is known."""
+        if not self._gate.shares(person, Purpose.HEART_RATE):
+            counts = replace(counts, usual_bpm=None)
+        if not self._gate.shares(person, Purpose.RAW):
+            counts = replace(counts, beats=0, corrected=0, gaps=0)
+        return counts
 
     def _seat(self, seat: Seat) -> tuple[Reading, ...]:
         another = self._person_of.get(seat.wearable) != seat.person

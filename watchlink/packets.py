@@ -209,7 +209,7 @@ class Correction:
 class Sharing:
     """From here on `person` lets others see `purposes` and nothing else.
 
-    `wording` names the words that the person agreed to: version and digest; see `consent.WORDING`.
+    `wording` names the words that the person agreed to: version and digest; see `consent.wording`.
     """
 
     at_us: int

@@ -249,6 +249,8 @@ def _trace(clock: VirtualClock) -> list[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
+        (-5400, "-1:30:00"),
+        (-14.5, "-0:00:15"),
         (0, "0:00:00"),
         (0.999, "0:00:00"),
         (59.999, "0:00:59"),

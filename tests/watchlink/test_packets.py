@@ -16,15 +16,19 @@ from watchlink.packets import (
     Discarded,
     DiscardReason,
     EventKind,
+    Extension,
     LinkChange,
     LinkState,
     Meaning,
     Notification,
     Packet,
+    Planned,
+    Purpose,
     Record,
     Role,
     Seat,
     SessionEvent,
+    Sharing,
     from_json,
     from_record,
     kind_of,
@@ -43,7 +47,7 @@ def _events_at(at_us: int) -> st.SearchStrategy[SessionEvent]:
         "ago_us": _TIMES,
         "meaning": st.sampled_from(Meaning),
     }
-    plain = st.sampled_from([EventKind.BLOCK, EventKind.MARK])
+    plain = st.sampled_from([kind for kind in EventKind if kind is not EventKind.ROLE])
     return st.builds(SessionEvent, kind=plain, label=st.text(), **rest) | st.builds(
         SessionEvent, kind=st.just(EventKind.ROLE), label=st.sampled_from(Role).map(str), **rest
     )
@@ -74,6 +78,15 @@ _STRATEGIES: dict[type[Packet], st.SearchStrategy[Packet]] = {
         lambda at_us, now: Correction(at_us=at_us, of_us=now.at_us, now=now), _TIMES, _TIMES.flatmap(_events_at)
     )
     | st.builds(Correction, at_us=_TIMES, of_us=_TIMES),
+    Sharing: st.builds(
+        Sharing,
+        at_us=_TIMES,
+        person=st.text(),
+        purposes=st.frozensets(st.sampled_from(Purpose)),
+        wording=st.text(),
+    ),
+    Planned: st.builds(Planned, at_us=_TIMES, text=st.text(), week=st.none() | st.integers()),
+    Extension: st.builds(Extension, at_us=_TIMES, by_us=_TIMES),
 }
 _EXAMPLES: list[Packet] = [
     Seat(at_us=0, person="p1", wearable="w1", profile="polar-h10"),
@@ -90,6 +103,10 @@ _EXAMPLES: list[Packet] = [
             at_us=4, kind=EventKind.ROLE, label="listener", person="p1", ago_us=2, meaning=Meaning.PRACTICE
         ),
     ),
+    SessionEvent(at_us=8, kind=EventKind.NOTE, label="note", person="p1", note="said it twice"),
+    Sharing(at_us=9, person="p1", purposes=frozenset({Purpose.RAW, Purpose.HEART_RATE}), wording="1:0123456789abcdef"),
+    Planned(at_us=10, text="[[block]]\n", week=3),
+    Extension(at_us=11, by_us=-120_000_000),
 ]
 
 
@@ -128,6 +145,12 @@ def test_records_are_written_as_they_were_always_written() -> None:
         '{"at_us": 6, "type": "correction", "of_us": 4, "kind": null}',
         '{"at_us": 7, "type": "correction", "of_us": 4, "kind": "role", "label": "listener", "person": "p1", '
         '"note": "", "ago_us": 2, "meaning": "practice"}',
+        '{"at_us": 8, "type": "event", "kind": "note", "label": "note", "person": "p1", "note": "said it twice", '
+        '"ago_us": 0, "meaning": "practice"}',
+        '{"at_us": 9, "type": "sharing", "person": "p1", "purposes": "heart-rate raw", '
+        '"wording": "1:0123456789abcdef"}',
+        '{"at_us": 10, "type": "plan", "text": "[[block]]\\n", "week": 3}',
+        '{"at_us": 11, "type": "extension", "by_us": -120000000}',
     ]
 
 
@@ -151,6 +174,7 @@ _OPTIONAL = {
     ("correction", "kind"),
     ("correction", "ago_us"),
     ("correction", "meaning"),
+    ("plan", "week"),
 }
 _REQUIRED = [
     pytest.param(to_record(packet), key, id=f"{kind_of(packet)} without {key}")
@@ -184,6 +208,9 @@ def test_field_of_the_wrong_type_is_named(record: Record, key: str) -> None:
         pytest.param(_EXAMPLES[3], "state", "gone", id="unknown state"),
         pytest.param(_EXAMPLES[4], "kind", "party", id="unknown kind"),
         pytest.param(_EXAMPLES[4], "person", 3, id="person of the wrong type"),
+        pytest.param(_EXAMPLES[9], "purposes", "heart-rate mood", id="unknown purpose"),
+        pytest.param(_EXAMPLES[10], "week", "third", id="week that is no number"),
+        pytest.param(_EXAMPLES[10], "week", True, id="truth as week"),
     ],
 )
 def test_field_outside_its_range_is_named(packet: Packet, key: str, value: str | int) -> None:
@@ -229,6 +256,18 @@ def test_event_without_a_person_is_for_everybody() -> None:
     record = to_record(_EXAMPLES[4])
     del record["person"]
     assert from_record(record) == _EXAMPLES[4]
+
+
+def test_a_plan_without_a_week_is_of_none() -> None:
+    record = to_record(_EXAMPLES[10])
+    del record["week"]
+    assert from_record(record) == Planned(at_us=10, text="[[block]]\n", week=None)
+
+
+def test_who_shares_nothing_has_said_so() -> None:
+    nothing = Sharing(at_us=0, person="p1", purposes=frozenset(), wording="1:0123456789abcdef")
+    assert to_record(nothing)["purposes"] == ""
+    assert from_json(to_json(nothing)) == nothing
 
 
 def test_unknown_field_of_a_later_version_is_passed_over() -> None:

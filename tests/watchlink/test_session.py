@@ -23,7 +23,9 @@ from watchlink.session import (
     explains,
     parse_events,
     parse_mark,
+    parse_person,
     parse_plan,
+    plan_remarks,
 )
 from watchlink.vocabulary import default_vocabulary
 
@@ -351,6 +353,54 @@ def test_a_block_begins_without_roles_and_says_what_may_be_read() -> None:
     assert not room.enter(SessionEvent(at_us=3, kind=EventKind.MARK, label="break"))
 
 
+# --- notes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "person", "note", "ago_s"),
+    [
+        ("note 2 said it twice", "Otter", "said it twice", 0),
+        ("Note hERON Fetch Water 15s ago", "Heron", "Fetch Water", 15),
+        ("note the projector hums", None, "the projector hums", 0),
+        ("note 15 minutes were enough", None, "15 minutes were enough", 0),
+        ("note Robin came in", None, "Robin came in", 0),
+    ],
+)
+def test_a_note_is_its_words_about_whom_it_begins_with_or_nobody(
+    line: str, person: str | None, note: str, ago_s: int
+) -> None:
+    assert _mark(line, at_us=20_000_000) == (
+        SessionEvent(
+            at_us=20_000_000, kind=EventKind.NOTE, label="note", person=person, note=note, ago_us=ago_s * 1_000_000
+        ),
+    )
+
+
+@pytest.mark.parametrize("line", ["note", "note 2", "note Heron", "note 5 s ago", "note 2 5s ago"])
+def test_a_note_without_words_is_refused_with_an_example(line: str) -> None:
+    with pytest.raises(SessionFileError, match=r"^A note needs words: note 2 said it twice\.$"):
+        _mark(line)
+
+
+def test_a_note_changes_nothing_in_the_room_and_explains_no_rise() -> None:
+    room = Room()
+    room.enter(_role(1, Role.SPEAKER, "Heron"))
+    (note,) = _mark("note 1 stood up", at_us=2_000_000)
+    assert not room.enter(note)
+    assert room.role("Heron") is Role.SPEAKER
+    assert not explains(note)
+
+
+def test_a_person_alone_is_meant_by_name_or_number() -> None:
+    people = ("Heron", "Person 2")
+    assert [parse_person(text, people) for text in ("1", "hERON", "person 2", "2")] == [
+        *("Heron", "Heron", "Person 2", "Person 2")
+    ]
+    for text in ("", "Heron 2", "Robin", "3"):
+        with pytest.raises(SessionFileError, match=r"^Nobody here is called .* People are: Heron, Person 2"):
+            parse_person(text, people)
+
+
 # --- what stands after corrections -----------------------------------------------------------------------------------
 
 
@@ -417,3 +467,56 @@ def test_events_of_another_clock_are_shifted() -> None:
 def test_a_role_that_there_is_not_is_refused() -> None:
     with pytest.raises(SessionFileError, match="no role 'boss'"):
         parse_events(["at_s,label,kind", "1,boss,role"], file="e.csv")
+
+
+# --- what a plan says of its blocks beside how long they are ---------------------------------------------------------
+
+
+def _plan_of(*blocks: str, words: str = "") -> Plan:
+    return parse_plan("".join(f"[[block]]\n{block}\n" for block in blocks) + words, file="p.toml")
+
+
+def test_a_block_says_who_practises_in_it_and_when_its_scenario_is_new() -> None:
+    plan = _plan_of(
+        'kind = "role-play"\nminutes = 5\nspeakers = [3, 1]\nnew_in_weeks = [8, 2, 2]', 'kind = "break"\nminutes = 5'
+    )
+    assert [(block.speakers, block.new_in_weeks) for block in plan.blocks] == [((3, 1), {2, 8}), ((), frozenset())]
+
+
+@pytest.mark.parametrize("key", ["speakers", "new_in_weeks"])
+@pytest.mark.parametrize("value", ["0", "3", "'1'", "[0]", "[53]", "[-1]", "[1.0]", "[true]", "['1']", "[[1]]", "{}"])
+def test_speakers_and_weeks_that_are_no_list_of_numbers_are_refused(key: str, value: str) -> None:
+    with pytest.raises(SessionFileError, match=rf"^p\.toml, block 2: {key} must be a list of numbers from 1 to 52;"):
+        _plan_of("kind = 'break'\nminutes = 1", f"kind = 'break'\nminutes = 1\n{key} = {value}")
+
+
+def test_the_plan_that_ships_lets_eight_people_practise_once_each_and_is_not_odd() -> None:
+    plan = default_plan()
+    assert sorted(number for block in plan.blocks for number in block.speakers) == list(range(1, 9))
+    assert [block.title for block in plan.blocks if block.new_in_weeks] == ["Role-play B"]
+    assert plan_remarks(plan) == ()
+
+
+_SILENCE = "kind = 'baseline'\nminutes = 5"
+_PLAY = "kind = 'role-play'\nminutes = 5"
+_RECOVERY = "kind = 'recovery'\nminutes = 5"
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (_plan_of(_SILENCE, _PLAY, _RECOVERY), []),
+        (_plan_of(_SILENCE), []),
+        (_plan_of(_PLAY, _RECOVERY), ["It does not begin with a silent baseline"]),
+        (_plan_of(_SILENCE, _PLAY), ["It has no silent recovery"]),
+        (_plan_of(_SILENCE, _PLAY, _PLAY, _RECOVERY), ["Two blocks have one title"]),
+        (
+            _plan_of(_SILENCE, words="".join(f"[[event]]\nlabel = 'w{number}'\n" for number in range(20))),
+            ["No key is left for: w18, w19. They can be typed."],
+        ),
+    ],
+    ids=range(6),
+)
+def test_what_is_odd_about_a_plan_is_said_and_nothing_else(plan: Plan, said: list[str]) -> None:
+    remarks = plan_remarks(plan)
+    assert [remark[: len(words)] for remark, words in zip(remarks, said, strict=True)] == said

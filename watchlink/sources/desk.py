@@ -118,8 +118,9 @@ class Desk:
         """Take up a session again from what its log says so far."""
         for packet in packets:
             self._note(packet)
-            if isinstance(packet, SessionEvent) and packet.kind is not EventKind.BLOCK:
-                self._entries.append(packet)
+            if isinstance(packet, SessionEvent):
+                together = bool(self._entries) and self._entries[-1].at_us == packet.at_us
+                self._entries += [] if together or self._is_of_the_plan(packet) else [packet]
             elif isinstance(packet, Correction):
                 self._entries = [entry for entry in self._entries if entry.at_us != packet.of_us]
                 self._entries += [] if packet.now is None else [packet.now]
@@ -163,6 +164,8 @@ class Desk:
         verb, rest = words[0].casefold(), " ".join(words[1:])
         if verb == "block" and rest.casefold() == "next":
             verb, rest = "next", ""
+        if self._ended and verb not in self._orders:
+            return Answer(done=False, words="The session is over: nothing more is noted.")
         order = self._verbs.get(verb) or self._orders.get(verb)
         try:
             if order is not None:
@@ -243,7 +246,8 @@ class Desk:
         person, words = leading_person(rest.split(), self._people)
         chosen = [word.strip(",").casefold() for word in words]
         known = tuple(Purpose)
-        if not chosen or not all(word in (*known, "all", "nothing") for word in chosen):
+        both = "nothing" in chosen and len(set(chosen)) > 1
+        if both or not chosen or not all(word in (*known, "all", "nothing") for word in chosen):
             raise SessionFileError(f"What does {person} share? {', '.join(known)}, all or nothing: share 2 rises.")
         purposes = _ALL if "all" in chosen else frozenset(Purpose(word) for word in chosen if word in known)
         self._put(Sharing(at_us=self._instant_us(), person=person, purposes=purposes, wording=wording()))
@@ -259,6 +263,8 @@ class Desk:
         block = self.agenda.block
         events = () if block is None else turn(block, at_us, self._people, after=speaking)
         if not events:
+            if not self._people:
+                raise SessionFileError("Nobody is here whose turn it could be.")
             after = -1 if speaking is None else self._people.index(speaking)
             who = self._people[(after + 1) % len(self._people)]
             events = (SessionEvent(at_us=at_us, kind=EventKind.ROLE, label=str(Role.SPEAKER), person=who),)
@@ -282,6 +288,14 @@ class Desk:
             self._room.enter(packet)
         elif isinstance(packet, Sharing):
             self._shared = {**(self._shared or {}), packet.person: packet.purposes}
+
+    def _is_of_the_plan(self, event: SessionEvent) -> bool:
+        """Whether the newest event came with a block of the plan, so that nobody entered it."""
+        block, running = self.agenda.block, self.agenda.running
+        if block is None or running is None:
+            return False
+        speaks = turn(block, running.at_us + 1, self._people, after=None)
+        return event.kind is EventKind.BLOCK or (event,) == speaks
 
     def _instant_us(self) -> int:
         """Now; an entry is known by its instant, so that each has its own."""
