@@ -136,7 +136,7 @@ def test_a_file_that_a_person_wrote_by_hand_is_understood(tmp_path: Path) -> Non
         (json.dumps(_whole(members=[_member()] * 2)), "cohort 1: Two people have the same pseudonym"),
         (json.dumps(_whole(members=[_member(shares="rises")])), "cohort 1: shares is no list"),
         (json.dumps(_whole(members=[_member(shares=["all"])])), "shares: 'all' is none of heart-rate, rises, hrv, raw"),
-        (json.dumps(_whole(members=[_member(shares=[[]])])), "shares: [] is none of heart-rate"),
+        (json.dumps(_whole(members=[_member(shares=[7])])), "shares: 7 is none of heart-rate"),
         (json.dumps(_whole(members=[_member(agreed_on="soon")])), "cohort 1: agreed_on 'soon' is not valid"),
         (json.dumps(_whole(members=[_member(wording=None)])), "cohort 1: wording is not a text"),
         (
