@@ -87,6 +87,11 @@ class Gate:
                 pass
 
     @property
+    def own(self) -> str | None:
+        """Whom it is told to, if to one person alone."""
+        return self._own
+
+    @property
     def asked(self) -> bool:
         """Whether anybody was asked in this log."""
         return self._shared is not None

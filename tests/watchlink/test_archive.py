@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import watchlink
 from watchlink.archive import Archive, Recorder, SessionState
+from watchlink.ballast import Ballast
 from watchlink.clock import utc_now
 from watchlink.errors import ArchiveError
 from watchlink.packets import (
@@ -32,8 +33,10 @@ from watchlink.packets import (
     LinkState,
     Notification,
     Packet,
+    Purpose,
     Seat,
     SessionEvent,
+    Sharing,
 )
 
 _ROOT = Path(watchlink.__file__).parents[1]
@@ -282,6 +285,220 @@ def _age(path: Path, *, by: timedelta) -> None:
         _sql(path, "UPDATE session SET seen_at = ? WHERE id = ?", older.isoformat(), number)
 
 
+# --- a session that goes on, and what is told of it -----------------------------------------------------------------
+
+
+def test_a_cohorts_session_keeps_whose_it_is_and_its_week(archive: Archive) -> None:
+    of_cohort = archive.begin(title="", started_at=_STARTED_AT, cohort="Lions", week=3).session_id
+    alone = archive.begin(title="", started_at=_STARTED_AT).session_id
+    assert [(one.cohort, one.week) for one in map(archive.session, (of_cohort, alone))] == [("Lions", 3), (None, None)]
+
+
+@settings(max_examples=30)
+@given(log=st.lists(_PACKETS, max_size=12), cut=st.integers(0, 12))
+def test_a_session_that_is_taken_up_again_is_the_one_that_was_never_interrupted(
+    tmp_path_factory: pytest.TempPathFactory, log: list[Packet], cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("archive")
+    path = folder / "sessions.sqlite3"
+    with Archive(path) as archive:
+        interrupted = archive.begin(title="", started_at=_STARTED_AT)
+        for packet in log[:cut]:
+            interrupted.accept(packet)
+        _write_now(interrupted)
+    with Archive(path) as archive, Archive(folder / "other.sqlite3") as other:
+        taken_up = archive.go_on(interrupted.session_id)
+        assert (taken_up.packets, taken_up.digest) == (interrupted.packets, interrupted.digest)
+        for packet in log[cut:]:
+            taken_up.accept(packet)
+        taken_up.close()
+        never_interrupted = other.begin(title="", started_at=_STARTED_AT)
+        for packet in log:
+            never_interrupted.accept(packet)
+        never_interrupted.close()
+        assert taken_up.session_id == never_interrupted.session_id
+        assert (taken_up.packets, taken_up.digest) == (never_interrupted.packets, never_interrupted.digest)
+        assert archive.holds(taken_up)
+        assert list(archive.packets(taken_up.session_id)) == log
+        assert archive.session(taken_up.session_id).state is SessionState.COMPLETE
+    assert [seq for (seq,) in _sql(path, "SELECT seq FROM log ORDER BY seq")] == list(range(1, len(log) + 1))
+
+
+def test_a_complete_session_that_is_added_to_is_recording_until_it_is_closed_again(archive: Archive) -> None:
+    first = archive.begin(title="", started_at=_STARTED_AT)
+    first.accept(_report(1))
+    first.close()
+    added = archive.go_on(first.session_id)
+    added.accept(_report(2))
+    _write_now(added)
+    assert archive.session(first.session_id).state is SessionState.RECORDING
+    added.close()
+    assert archive.session(first.session_id).state is SessionState.COMPLETE
+    assert list(archive.packets(first.session_id)) == [_report(1), _report(2)]
+
+
+def test_no_session_goes_on_that_is_not_there(archive: Archive) -> None:
+    with pytest.raises(ArchiveError, match=r"no session 7\."):
+        archive.go_on(7)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE log SET payload = x'0051' WHERE seq = 3",
+        "UPDATE log SET at_us = at_us + 1 WHERE seq = 3",
+        "UPDATE log SET wearable = 'w2' WHERE seq = 3",
+        "UPDATE log SET record = replace(record, 'w1', 'w2') WHERE seq = 1",
+        "DELETE FROM log WHERE seq = 3",
+        "DELETE FROM log WHERE seq = 4",
+        "DELETE FROM log",
+        "INSERT INTO log VALUES (1, 5, 5000000, 'notification', 'w1', x'0040', NULL)",
+    ],
+)
+def test_a_log_is_held_as_it_was_taken_until_a_row_is_changed_missing_or_more(
+    path: Path, archive: Archive, change: str
+) -> None:
+    other = archive.begin(title="of somebody else", started_at=_STARTED_AT).session_id
+    recorder = archive.begin(title="", started_at=_STARTED_AT)
+    recorder.accept(Seat(at_us=0, person="Heron", wearable="w1", profile="generic"))
+    for number in range(1, 4):
+        recorder.accept(_report(number))
+    assert not archive.holds(recorder)  # it is in memory still
+    recorder.close()
+    assert archive.holds(recorder)
+    assert _sql(path, "SELECT count(*) FROM log WHERE session_id = ?", other) == [(0,)]
+    _sql(path, change.replace("VALUES (1,", f"VALUES ({recorder.session_id},"))
+    assert not archive.holds(recorder)
+
+
+def test_what_a_person_shares_is_what_they_said_last(archive: Archive) -> None:
+    everything = frozenset(Purpose)
+    recorder = archive.begin(title="", started_at=_STARTED_AT)
+    for at_us, person, purposes in (
+        (0, "Heron", everything),
+        (1, "Otter", frozenset[Purpose]()),
+        (2, "Heron", frozenset({Purpose.RISES})),
+        (3, "Otter", frozenset({Purpose.HRV, Purpose.RAW})),
+        (4, "Heron", frozenset[Purpose]()),
+    ):
+        recorder.accept(Sharing(at_us=at_us, person=person, purposes=purposes, wording="1:0"))
+        recorder.accept(_report(at_us))
+    recorder.close()
+    nobody_asked = archive.begin(title="", started_at=_STARTED_AT)
+    nobody_asked.accept(_report(1))
+    nobody_asked.close()
+    assert archive.sharing(recorder.session_id) == {
+        "Heron": frozenset(),
+        "Otter": frozenset({Purpose.HRV, Purpose.RAW}),
+    }
+    assert archive.sharing(nobody_asked.session_id) == {}
+
+
+def test_what_is_shared_in_a_damaged_log_is_an_error_and_not_everything(path: Path, archive: Archive) -> None:
+    recorder = archive.begin(title="", started_at=_STARTED_AT)
+    recorder.accept(Sharing(at_us=0, person="Heron", purposes=frozenset(), wording="1:0"))
+    recorder.close()
+    _sql(path, "UPDATE log SET record = '{}'")
+    with pytest.raises(ArchiveError, match="cannot be read"):
+        archive.sharing(recorder.session_id)
+
+
+# --- an archive of before there were cohorts -------------------------------------------------------------------------
+
+
+_OF_VERSION_1 = """
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY,
+    title TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    seen_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE log (
+    session_id INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    at_us INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    wearable TEXT,
+    payload BLOB,
+    record TEXT,
+    PRIMARY KEY (session_id, seq)
+) STRICT, WITHOUT ROWID;
+PRAGMA application_id = 0x574C4E4B;
+PRAGMA user_version = 1;
+INSERT INTO session VALUES (1, 'old', '2026-03-01T18:00:00+00:00', '2026-03-01T20:00:00+00:00',
+    '2026-03-01T20:00:00+00:00');
+INSERT INTO log VALUES (1, 1, 0, 'seat', 'w1', NULL,
+    '{"at_us": 0, "type": "seat", "person": "Heron", "wearable": "w1", "profile": "generic"}');
+INSERT INTO log VALUES (1, 2, 1000000, 'notification', 'w1', x'00000001', NULL);
+"""
+_OLD_LOG: list[Packet] = [Seat(at_us=0, person="Heron", wearable="w1", profile="generic"), _report(1)]
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(_OF_VERSION_1)
+    return path
+
+
+def _version_and_columns(path: Path) -> tuple[object, list[object]]:
+    ((version,),) = _sql(path, "PRAGMA user_version")
+    return version, [name for _, name, *_ in _sql(path, "PRAGMA table_info(session)")]
+
+
+def test_an_archive_of_before_cohorts_is_read_without_being_changed(old: Path) -> None:
+    before = old.read_bytes()
+    with Archive(old, read_only=True) as archive:
+        (stored,) = archive.sessions()
+        assert (stored.title, stored.state, stored.packets) == ("old", SessionState.COMPLETE, 2)
+        assert (stored.cohort, stored.week) == (None, None)
+        assert archive.session(1) == stored
+        assert list(archive.packets(1)) == _OLD_LOG
+        assert archive.sharing(1) == {}
+    assert old.read_bytes() == before
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_an_archive_of_before_cohorts_becomes_one_of_today_when_it_is_opened_to_write(old: Path) -> None:
+    for _ in range(2):  # the second time there is nothing left to do
+        with Archive(old) as archive:
+            (stored,) = archive.sessions()
+            assert (stored.title, stored.state, stored.packets) == ("old", SessionState.COMPLETE, 2)
+            assert (stored.cohort, stored.week) == (None, None)
+            assert list(archive.packets(1)) == _OLD_LOG
+        columns = ["id", "title", "started_at", "ended_at", "seen_at", "cohort", "week"]
+        assert _version_and_columns(old) == (2, columns)
+    with Archive(old) as archive:
+        archive.begin(title="new", started_at=_STARTED_AT, cohort="Lions", week=1).close()
+    with Archive(old, read_only=True) as archive:
+        assert [(one.title, one.cohort, one.week) for one in archive.sessions()] == [
+            ("old", None, None),
+            ("new", "Lions", 1),
+        ]
+
+
+def test_two_programs_that_meet_an_old_archive_at_once_bring_it_up_to_date_once(old: Path) -> None:
+    failures: list[str] = []
+    start = threading.Barrier(4)
+
+    def open_it() -> None:
+        start.wait()
+        try:
+            with Archive(old) as archive:
+                assert list(archive.packets(1)) == _OLD_LOG
+        except ArchiveError as error:
+            failures.append(str(error))
+
+    openers = [threading.Thread(target=open_it) for _ in range(4)]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join()
+    assert failures == []
+    assert _version_and_columns(old)[0] == 2
+
+
 # --- what a disk can do ----------------------------------------------------------------------------------------------
 
 
@@ -334,6 +551,95 @@ def test_a_disk_that_is_full_to_the_end_leaves_a_whole_log_that_is_not_called_co
     with Archive(path) as other:
         assert list(other.packets(recorder.session_id)) == [_report(1)]
         assert other.session(recorder.session_id).state is not SessionState.COMPLETE
+
+
+class _Counted(Ballast):
+    """A ballast that knows how often it was thrown off."""
+
+    thrown = 0
+
+    def throw_off(self) -> None:
+        """Count, and give the room back."""
+        self.thrown += 1
+        super().throw_off()
+
+
+@pytest.fixture
+def ballast(tmp_path: Path) -> _Counted:
+    carried = _Counted(tmp_path / "ballast")
+    assert carried.take_on(1)
+    return carried
+
+
+def test_a_ballast_is_real_room_that_only_its_owner_can_read_and_that_is_given_back(
+    tmp_path: Path, ballast: _Counted
+) -> None:
+    status = (tmp_path / "ballast").stat()
+    assert (status.st_size, stat.S_IMODE(status.st_mode)) == (1 << 20, 0o600)
+    assert status.st_blocks * 512 >= 1 << 20
+    ballast.throw_off()
+    ballast.throw_off()  # there is nothing left to give, and that is no trouble
+    assert not (tmp_path / "ballast").exists()
+
+
+def test_where_no_ballast_can_lie_there_is_none(tmp_path: Path) -> None:
+    assert not Ballast(tmp_path / "nowhere" / "ballast").take_on(1)
+
+
+def test_a_full_disk_throws_the_ballast_off_once_and_nothing_is_lost(
+    tmp_path: Path, archive: Archive, ballast: _Counted
+) -> None:
+    recorder = archive.begin(title="", started_at=_STARTED_AT, ballast=ballast)
+    log = [_report(number, size=400) for number in range(300)]
+    recorder.accept(log[0])
+    _write_now(recorder)
+    assert ballast.thrown == 0
+    _fill_the_disk(archive)
+    for packet in log[1:200]:
+        recorder.accept(packet)
+    _write_now(recorder)
+    assert (ballast.thrown, (tmp_path / "ballast").exists()) == (1, False)
+    assert _standing(recorder) == ("database or disk is full", 199)  # this disk is full all the same
+    for packet in log[200:]:
+        recorder.accept(packet)
+    _write_now(recorder)
+    assert list(recorder.unsaved_packets()) == log[1:]
+    _make_room(archive)
+    recorder.close()
+    assert ballast.thrown == 1
+    assert _standing(recorder) == (None, 0)
+    assert archive.holds(recorder)
+    assert list(archive.packets(recorder.session_id)) == log
+
+
+def test_a_ballast_is_kept_while_another_program_is_in_the_way_and_given_back_at_the_end(
+    tmp_path: Path, path: Path, archive: Archive, ballast: _Counted
+) -> None:
+    recorder = archive.begin(title="", started_at=_STARTED_AT, ballast=ballast)
+    with _held_by_another_program(path):
+        recorder.accept(_report(1))
+        _write_now(recorder)
+        assert recorder.trouble == "database is locked"
+    assert (ballast.thrown, (tmp_path / "ballast").exists()) == (0, True)
+    recorder.close()
+    assert (ballast.thrown, (tmp_path / "ballast").exists()) == (1, False)
+    assert archive.holds(recorder)
+
+
+@settings(max_examples=30)
+@given(log=st.lists(_PACKETS, max_size=12))
+def test_what_could_not_be_written_can_be_had_from_memory_as_it_was_taken(
+    tmp_path_factory: pytest.TempPathFactory, log: list[Packet]
+) -> None:
+    path = tmp_path_factory.mktemp("archive") / "sessions.sqlite3"
+    with Archive(path) as archive:
+        recorder = archive.begin(title="", started_at=_STARTED_AT)
+        with _held_by_another_program(path):
+            for packet in log:
+                recorder.accept(packet)
+            _write_now(recorder)
+            assert _standing(recorder) == ("database is locked", len(log))
+            assert list(recorder.unsaved_packets()) == log
 
 
 def test_no_session_begins_on_a_full_disk(archive: Archive) -> None:

@@ -93,7 +93,7 @@ def analyse(
     people = _people(file, session=session, archive=archive, unit=unit, at_rest=at_rest, own=person)
     if person is not None:
         names = [found.name for found in people if found.name is not None]
-        people = [found for found in people if found.name == person]
+        people = [found for found in people if found.name is not None and found.name.casefold() == person.casefold()]
         if not people:
             known = f"There are: {', '.join(names)}." if names else "This recording names nobody."
             raise typer.BadParameter(shown(f"Nobody is called {person} in it. {known}"))

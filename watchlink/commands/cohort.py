@@ -160,7 +160,7 @@ def share(
         raise typer.BadParameter(shown(f"{alias} is not in {one.name}. In it are: {', '.join(one.people)}."))
     if purposes:
         words = {word.strip(",").casefold() for word in purposes}
-        if not words <= {*Purpose, "all", "nothing"}:
+        if not words <= {*Purpose, "all", "nothing"} or ("nothing" in words and len(words) > 1):
             raise typer.BadParameter(f"Say what: {', '.join(Purpose)}, all or nothing.")
         chosen = frozenset(Purpose) if "all" in words else frozenset(Purpose(word) for word in words - {"nothing"})
     else:
@@ -170,6 +170,7 @@ def share(
         tell(f"{member.alias}, this is for you alone to decide. {ALWAYS}")
         chosen = frozenset(purpose for purpose in Purpose if asking.agrees(WORDS[purpose]))
     path = cohorts_path(cohorts)
+    one = find_cohort(one.name, cohorts)  # somebody else may have said something meanwhile
     save_cohorts(path, put(load_cohorts(path), one.with_consent(member.alias, chosen, on=utc_now().date())))
     typer.echo(shown(f"{member.alias} shares {agreed(chosen)}, from the next session on."))
 
@@ -194,6 +195,7 @@ def close(
     if not Asking(yes=yes, instead="Say --yes to close it without being asked.").agrees(f"Close {one.name}?"):
         raise typer.Abort
     path = cohorts_path(cohorts)
+    one = find_cohort(one.name, cohorts)  # somebody may have said something meanwhile
     save_cohorts(path, put(load_cohorts(path), replace(one, closed_on=utc_now().date())))
     typer.echo(shown(f"{one.name} is closed. Its sessions stay in the archive: watchlink session list"))
 

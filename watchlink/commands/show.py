@@ -62,7 +62,8 @@ def show(
     timeline = fold.timeline()
     if findings:
         say_what_was_found(findings, heart_rate=any(counts.notifications for counts in timeline.people.values()))
-    who = None if person is None else parse_person(person, list(timeline.people))
+    own = person if gate is None else gate.own  # a number is that of the cohort, not of the wearables
+    who = None if own is None else parse_person(own, list(timeline.people))
     if as_json:
         json.dump(session_record(timeline, started_at=started_at, person=who), sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")

@@ -116,18 +116,18 @@ def stored(packets: Iterable[Packet]) -> Stored:
 def receipt_lines(session: int, title: str, held: Stored, *, verified: bool | None) -> Iterator[str]:
     """The receipt in plain lines; `verified` says whether the log was read back as it was taken, None if not tried."""
     tail = {True: ", read back and whole", False: ", which could NOT be read back whole", None: ""}[verified]
-    yield f"Session {session}, {title}: {clock_text(held.until_s)}, {held.packets} packets stored{tail}."
+    yield f"Session {session}, {title}: {clock_text(held.until_s)}, {_many(held.packets, 'packet')} stored{tail}."
     for person in held.people:
         span = (
             "no report came"
             if person.from_s is None or person.until_s is None
-            else f"{person.reports} reports from {clock_text(person.from_s)} to {clock_text(person.until_s)}"
+            else f"{_many(person.reports, 'report')} from {clock_text(person.from_s)} to {clock_text(person.until_s)}"
         )
         shares = "" if person.shares is None else f"; others see: {agreed(person.shares)}"
-        yield f"{person.person}: {span}, {_marks(person.marks)}{shares}"
-    taken = f", {held.corrected} entries corrected" if held.corrected else ""
-    yield f"In all: {len(held.blocks)} blocks, {_marks(held.marks)}{taken}."
+        yield f"{person.person}: {span}, {_many(person.marks, 'mark')}{shares}"
+    taken = f", {_many(held.corrected, 'entry', 'entries')} corrected" if held.corrected else ""
+    yield f"In all: {_many(len(held.blocks), 'block')}, {_many(held.marks, 'mark')}{taken}."
 
 
-def _marks(count: int) -> str:
-    return "1 mark" if count == 1 else f"{count} marks"
+def _many(count: int, one: str, several: str = "") -> str:
+    return f"{count} {one if count == 1 else several or f'{one}s'}"
