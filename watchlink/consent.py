@@ -37,7 +37,8 @@ NOTHING: Final[frozenset[Purpose]] = frozenset()
 WORDS: Final[Mapping[Purpose, str]] = MappingProxyType(
     {
         Purpose.HEART_RATE: "The facilitator sees my heart rate during the session, against my own usual.",
-        Purpose.RISES: "The facilitator sees when my heart rate rose well above my usual, how far, and how it settled.",
+        Purpose.RISES: "The facilitator sees when my heart rate rose well above my usual: from where, how far, and how "
+        "it settled.",
         Purpose.HRV: "The facilitator sees my heart rate variability while the room is silent.",
         Purpose.RAW: "Every report of my wearable may be shown and exported as it was sent.",
     }
@@ -103,8 +104,16 @@ class Gate:
     def lets(self, packet: Packet) -> bool:
         """Whether a packet may be told as it is."""
         if isinstance(packet, Notification | Discarded):
-            return self.shares(self._person_of.get(packet.wearable, packet.wearable), Purpose.RAW)
+            return self.shares(self._wearer(packet.wearable), Purpose.RAW)
         return True
+
+    def is_of_another(self, report: Notification | Discarded) -> bool:
+        """Whether this is told to one person alone, and is somebody else's."""
+        return self._own is not None and self._wearer(report.wearable).casefold() != self._own.casefold()
+
+    def _wearer(self, wearable: str) -> str:
+        """Who wears it; what nobody was seated with goes by its own name."""
+        return self._person_of.get(wearable, wearable)
 
     def told(self, readings: Iterable[Reading]) -> tuple[Reading, ...]:
         """What may be told of these readings."""
@@ -136,10 +145,10 @@ def at_the_end(packets: Iterable[Packet]) -> dict[str, frozenset[Purpose]]:
 
 
 def permitted(packets: Iterable[Packet], gate: Gate) -> Iterator[Packet]:
-    """The part of a log that may be given away."""
+    """The part of a log that may be given away; to one person alone: without the reports of anybody else."""
     for packet in packets:
         gate.enter(packet)
-        if gate.lets(packet):
+        if gate.lets(packet) and not (isinstance(packet, Notification | Discarded) and gate.is_of_another(packet)):
             yield packet
 
 

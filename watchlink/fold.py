@@ -131,7 +131,8 @@ class SessionFold:
             counts = replace(counts, usual_bpm=None)
         if not self._gate.shares(person, Purpose.RAW):
             counts = replace(counts, beats=0, corrected=0, gaps=0)
-        return counts
+        not_shared = tuple(purpose for purpose in Purpose if not self._gate.shares(person, purpose))
+        return replace(counts, not_shared=not_shared)
 
     def _seat(self, seat: Seat) -> tuple[Reading, ...]:
         another = self._person_of.get(seat.wearable) != seat.person

@@ -240,9 +240,16 @@ def _block(table: Any, *, where: str) -> Block:
         kind=kind,
         title=str(fields.get("title", kind)),
         minutes=float(minutes),
-        speakers=tuple(_numbers(fields, "speakers", where=where)),
+        speakers=tuple(_speakers(fields, where=where)),
         new_in_weeks=frozenset(_numbers(fields, "new_in_weeks", where=where)),
     )
+
+
+def _speakers(fields: Mapping[str, Any], *, where: str) -> list[int]:
+    speakers = _numbers(fields, "speakers", where=where)
+    if len(set(speakers)) < len(speakers):
+        raise SessionFileError(f"{where}: speakers names somebody twice; turns go round by themselves.")
+    return speakers
 
 
 def _numbers(fields: Mapping[str, Any], key: str, *, where: str) -> list[int]:

@@ -25,7 +25,7 @@ from watchlink.alignment import (
     followed,
     responses,
 )
-from watchlink.packets import EventKind, LinkState, Role, SessionEvent
+from watchlink.packets import EventKind, LinkState, Purpose, Role, SessionEvent
 from watchlink.readings import Grade, Phase
 from watchlink.session import BLOCK_PHASES, Room, Standing
 
@@ -110,6 +110,8 @@ class PersonCounts:
     usual_bpm: float | None = None
     heart_rate_s: int = 0
     """Seconds with a heart rate, movement left out: what responses and odds stand on."""
+    not_shared: tuple[Purpose, ...] = ()
+    """What this person does not let others see; it is not in the timeline."""
 
     def count_link(self, state: LinkState) -> None:
         """Take a change of the link."""
@@ -169,9 +171,12 @@ def assemble(
     }
     timed = [_timed(risen, events=events, seconds=seconds[risen.person]) for risen in spikes]
     timed.sort(key=lambda one: (one.spike.onset_s, one.person))
-    # A rise that the body explains says nothing about what was said.
+    # Of people whose rises are not shared it is not known that nothing followed. A rise that the body explains says
+    # nothing about what was said.
+    with_rises = {name: one for name, one in seconds.items() if Purpose.RISES not in counts[name].not_shared}
     onsets_s = {
-        name: [one.spike.onset_s for one in timed if one.person == name and one.explained_by is None] for name in counts
+        name: [one.spike.onset_s for one in timed if one.person == name and one.explained_by is None]
+        for name in with_rises
     }
     return Timeline(
         duration_s=duration_s,
@@ -180,8 +185,8 @@ def assemble(
         events=standing.events,
         spikes=tuple(timed),
         responses=tuple(responses(seconds, events)),
-        followed=tuple(followed(seconds, events, onsets_s)),
-        coincidences=tuple(coincidences(seconds, events, onsets_s)),
+        followed=tuple(followed(with_rises, events, onsets_s)),
+        coincidences=tuple(coincidences(with_rises, events, onsets_s)),
         remarks=tuple(_remarks(standing, counts, duration_s)),
     )
 

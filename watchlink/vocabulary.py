@@ -25,6 +25,32 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 RESERVED_KEYS: Final = frozenset("abcfnqsu")
 """Letters that mean something else on the board: ago, blank, consent, freeze, note, quit, speaks, undo."""
 
+RESERVED_LABELS: Final = frozenset(
+    {
+        "begin",
+        "block",
+        "checks",
+        "correct",
+        "end",
+        "extend",
+        "help",
+        "listener",
+        "next",
+        "note",
+        "observer",
+        "release",
+        "seek",
+        "share",
+        "show",
+        "speaker",
+        "status",
+        "stop",
+        "turn",
+        "undo",
+    }
+)
+"""Words that do something at the desk, so that no moment can be marked with them."""
+
 
 class Target(StrEnum):
     """Whom a moment is usually about."""
@@ -140,6 +166,8 @@ def _word(table: Any, *, where: str) -> Word:
     label = fields.get("label")
     if not isinstance(label, str) or not label or label.split() != [label] or label != label.casefold():
         raise SessionFileError(f"{where}: label must be one word in small letters, like stood-up; it is {label!r}.")
+    if label in RESERVED_LABELS:
+        raise SessionFileError(f"{where}: {label} does something else when it is typed. Choose another label.")
     key = fields.get("key", "")
     if not isinstance(key, str) or len(key) > 1 or (key and (key not in _LETTERS or key in RESERVED_KEYS)):
         raise SessionFileError(

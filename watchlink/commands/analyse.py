@@ -231,7 +231,7 @@ def _of_packets(packets: Iterator[Packet], *, at_rest: bool, gate: Gate | None =
     """Fold the log as a session does and take each person's beats, as far as HRV may be read from them."""
     from dsp import CleanBeat
     from watchlink.fold import SessionFold
-    from watchlink.packets import EventKind, SessionEvent
+    from watchlink.packets import EventKind, Purpose, SessionEvent
     from watchlink.readings import BeatReading, Heard, HrvAbsent, Measured, Reading
 
     fold = SessionFold(gate=gate)
@@ -245,6 +245,8 @@ def _of_packets(packets: Iterator[Packet], *, at_rest: bool, gate: Gate | None =
                     people.setdefault(name, _Person(name=name, stretches=[], left_out={}))
                 case Heard(person=name):
                     people.setdefault(name, _Person(name=name, stretches=[], left_out={_NOT_SHARED: 0}))
+                case BeatReading(person=name) if gate is not None and not gate.shares(name, Purpose.HRV):
+                    people[name].left_out[_NOT_SHARED] = 0
                 case HrvAbsent(person=name, reason=reason):
                     people[name].left_out.setdefault(reason, 0)
                 case BeatReading(person=name, hrv_absent_because=str(reason)):

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Final
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from watchlink.archive import StoredSession
     from watchlink.board.wire import View
     from watchlink.cohorts import Cohort
-    from watchlink.packets import Packet
     from watchlink.session import Plan
 
 session = typer.Typer(help="A cohort's sessions: plan, start, resume, list, show, correct.", no_args_is_help=True)
@@ -231,26 +229,7 @@ def export(
     from watchlink.consent import permitted
 
     with recorded(number, archive, own=person) as (capture, gate):
-        packets = permitted(capture.packets, gate)
-        if gate.own is not None:
-            packets = _without_others(packets, gate.own)
-        sys.stdout.writelines(jsonl.lines(capture.started_at, packets))
-
-
-def _without_others(packets: Iterator[Packet], person: str) -> Iterator[Packet]:
-    """A log without the reports of anybody else."""
-    from watchlink.packets import Discarded, Notification, Seat
-
-    person_of: dict[str, str] = {}
-    for packet in packets:
-        if isinstance(packet, Seat):
-            worn = {wearable: who for wearable, who in person_of.items() if who != packet.person}
-            person_of = worn | {packet.wearable: packet.person}
-        elif isinstance(packet, Notification | Discarded):
-            who = person_of.get(packet.wearable, packet.wearable)
-            if who.casefold() != person.casefold():
-                continue
-        yield packet
+        sys.stdout.writelines(jsonl.lines(capture.started_at, permitted(capture.packets, gate)))
 
 
 def _plan(file: Path) -> Plan:

@@ -12,7 +12,7 @@ from rich.text import Text
 from dsp import Change, Recovery, RecoveryVerdict, Spike
 from watchlink.alignment import Coincidence, Followed, concerns
 from watchlink.clock import clock_text
-from watchlink.packets import EventKind, Role, SessionEvent
+from watchlink.packets import EventKind, Purpose, Role, SessionEvent
 from watchlink.texts import shown
 from watchlink.timeline import PersonCounts, TimedSpike, Timeline
 
@@ -302,7 +302,7 @@ def _person_cells(name: str, counts: PersonCounts, timeline: Timeline) -> Sequen
         name,
         counts.grade or "unknown",
         "not known" if counts.usual_bpm is None else f"{counts.usual_bpm:.0f} bpm",
-        str(len(_spikes(timeline, name))),
+        "-" if Purpose.RISES in counts.not_shared else str(len(_spikes(timeline, name))),
         str(counts.notifications),
         str(counts.beats) if has_beats else "-",
         f"{100 * counts.corrected / counts.beats:.1f} %" if has_beats else "-",

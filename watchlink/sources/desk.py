@@ -32,6 +32,8 @@ _LOOK_EVERY_US: Final = 500_000
 _EXTEND_MIN: Final = 2.0
 _MOST_MIN: Final = 240.0
 _ALL: Final = frozenset(Purpose)
+# The note of a role that nobody entered: it was there before one that was taken back.
+_GIVEN_BACK: Final = "as before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ class Desk:
         self.agenda = Agenda()
         self._room = Room()
         self._entries: list[SessionEvent] = []
+        self._turns: list[SessionEvent] = []
         self._newest_us = -1
         self._ended = False
         self._planned = asyncio.Event()
@@ -120,7 +123,8 @@ class Desk:
             self._note(packet)
             if isinstance(packet, SessionEvent):
                 together = bool(self._entries) and self._entries[-1].at_us == packet.at_us
-                self._entries += [] if together or self._is_of_the_plan(packet) else [packet]
+                nobodys = packet.note == _GIVEN_BACK or self._is_of_the_plan(packet)
+                self._entries += [] if together or nobodys else [packet]
             elif isinstance(packet, Correction):
                 self._entries = [entry for entry in self._entries if entry.at_us != packet.of_us]
                 self._entries += [] if packet.now is None else [packet.now]
@@ -191,6 +195,8 @@ class Desk:
         entry = self._last_entry()
         self._put(Correction(at_us=self._instant_us(), of_us=entry.at_us))
         self._entries.pop()
+        if (entry.kind, entry.label) == (EventKind.ROLE, Role.SPEAKER):
+            self._give_the_turn_back(entry)
         return f"taken back: {entry_words(entry)} at {clock_text(entry.happened_us / 1e6)}"
 
     def _correct(self, line: str) -> str:
@@ -286,8 +292,21 @@ class Desk:
         self._planned.set()
         if isinstance(packet, SessionEvent):
             self._room.enter(packet)
+            if (packet.kind, packet.label) == (EventKind.ROLE, Role.SPEAKER):
+                self._turns.append(packet)
+        elif isinstance(packet, Correction):
+            self._turns = [event for event in self._turns if event.at_us != packet.of_us]
         elif isinstance(packet, Sharing):
             self._shared = {**(self._shared or {}), packet.person: packet.purposes}
+
+    def _give_the_turn_back(self, undone: SessionEvent) -> None:
+        """Who spoke before speaks again from now on."""
+        before = [event for event in self._turns if event.at_us < undone.at_us]
+        kind, label, at_us = EventKind.ROLE, str(Role.SPEAKER), self._instant_us()
+        since_us = 0 if self.agenda.running is None else self.agenda.running.at_us
+        spoke = [event.person for event in before if event.at_us == before[-1].at_us and event.at_us >= since_us]
+        people = spoke or [None]
+        self._put(*(SessionEvent(at_us=at_us, kind=kind, label=label, person=who, note=_GIVEN_BACK) for who in people))
 
     def _is_of_the_plan(self, event: SessionEvent) -> bool:
         """Whether the newest event came with a block of the plan, so that nobody entered it."""

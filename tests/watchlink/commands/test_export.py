@@ -115,7 +115,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory, log: Sequence[Packet]) -> 
     path = tmp_path_factory.mktemp("archive") / "archive.sqlite3"
     everything = _sharing(dict.fromkeys(_PEOPLE, _ALL), at_us=0)
     late_us = _PLAN.duration_us
-    otter_alone = {"Heron": _NONE, "Otter": frozenset({Purpose.RAW})}
+    otter_alone = {"Heron": _NONE, "Otter": frozenset({Purpose.RAW, Purpose.HRV})}
     wren_first = _sharing({"Wren": _NONE, "Ibis": _ALL, "Otter": _NONE, "Heron": _NONE}, at_us=0)
     with Archive(path) as opened:
         numbers = [

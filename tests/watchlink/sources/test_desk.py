@@ -275,9 +275,19 @@ def test_a_correction_that_says_nothing_or_too_much_changes_nothing(clock: Virtu
 
 
 def test_speakers_named_together_are_one_entry(clock: VirtualClock) -> None:
-    packets, _ = _read("speaker 1 2\nundo\n", clock)
+    packets, _ = _read("speaker 1 2\nundo\nundo\n", clock)
     assert [packet.at_us for packet in packets[:2]] == [0, 0]
-    assert packets[2:] == [Correction(at_us=1, of_us=0)]
+    nobody = SessionEvent(at_us=2, kind=EventKind.ROLE, label="speaker", note="as before")
+    assert packets[2:] == [Correction(at_us=1, of_us=0), nobody]
+
+
+def test_a_turn_that_is_taken_back_goes_to_who_had_it_before(clock: VirtualClock) -> None:
+    desk = Desk(clock=clock, people=("Heron", "Otter", "Wren"))
+    script = [(1, "speaker 1 3"), (2, "turn"), (3, "undo"), (4, "turn"), (5, "undo"), (6, "undo"), (7, "end")]
+    packets, _ = _sit(clock, desk, script)
+    together = ["Heron", "Wren"]
+    turns = [*together, "Otter", *together, "Otter", *together, None]
+    assert [one.person for one in packets if isinstance(one, SessionEvent)] == turns
 
 
 # --- a whole session at the desk -------------------------------------------------------------------------------------
@@ -446,7 +456,7 @@ def test_turns_go_round_among_those_who_practise_in_the_block(clock: VirtualCloc
         *("Heron", "Otter", "Wren", "Heron"),  # all of them, where the plan does not say
         "Otter",
         *("Heron", "Otter", "Heron"),
-        *("Wren", "Otter"),
+        *("Wren", "Otter", "Wren"),  # the last one again, when the turn after is taken back
     ]
     assert _words(answers)[-3:] == ["Otter speaks", "taken back: Otter speaks at 0:04:00", "The session ends."]
 
@@ -619,7 +629,8 @@ def test_what_was_entered_before_an_interruption_can_be_taken_back_and_corrected
     lines = ["escalation 1", "speaker 1 2", "interruption 2", "correct stood up 2", "paraphrase 1", "undo"]
     log, _ = _sit(clock, _planned(clock), [*((number, line) for number, line in enumerate(lines, 1)), (9, "end")])
     packets, answers = _sit(clock, _taken_up(clock, log), [*[(10, "undo")] * 3, (10, "correct break"), (10, "end")])
-    assert packets == [Correction(at_us=10 * _MIN + n, of_us=of_min * _MIN) for n, of_min in enumerate((3, 2, 1))]
+    corrections = [packet for packet in packets if isinstance(packet, Correction)]
+    assert [correction.of_us for correction in corrections] == [3 * _MIN, 2 * _MIN, 1 * _MIN]
     assert _words(answers)[:4] == [
         "taken back: stood-up Otter at 0:03:00",
         "taken back: Heron speaks at 0:02:00",
