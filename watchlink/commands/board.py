@@ -62,4 +62,5 @@ def view_of(*, plain: bool, as_json: bool) -> View:
 
     if as_json:
         return View.JSON
-    return View.PLAIN if plain or not Console().is_terminal else View.BOARD
+    console = Console()
+    return View.PLAIN if plain or not console.is_terminal or console.is_dumb_terminal else View.BOARD

@@ -28,9 +28,11 @@ def look(archive: Path, view: View, *, ascii_only: bool = False) -> int:
     from watchlink.board.wire import View
 
     if view is View.BOARD:
+        from rich.console import Console
+
         from watchlink.board.app import run_board
 
-        ended = run_board(archive, ascii_only=ascii_only)
+        ended = run_board(archive, ascii_only=ascii_only or Console().options.ascii_only)
         if ended is None:
             say(LEFT)
             return 0
