@@ -142,7 +142,10 @@ def resume(
         if number is None:
             broken = [one for one in opened.sessions() if one.cohort and one.state is not SessionState.COMPLETE]
             if not broken:
-                raise typer.BadParameter("No session was interrupted. watchlink session list shows what there is.")
+                raise typer.BadParameter(
+                    "No session was interrupted. One that was ended, for instance with the computer, can be taken up by "
+                    "its number; watchlink session list shows it."
+                )
             stored = broken[-1]
         else:
             stored = opened.session(number)
