@@ -143,8 +143,8 @@ def resume(
             broken = [one for one in opened.sessions() if one.cohort and one.state is not SessionState.COMPLETE]
             if not broken:
                 raise typer.BadParameter(
-                    "No session was interrupted. One that was ended, for instance with the computer, can be taken up by "
-                    "its number; watchlink session list shows it."
+                    "No session was interrupted. One that was ended, for instance with the computer, is taken up again "
+                    "by its number; watchlink session list shows it."
                 )
             stored = broken[-1]
         else:
