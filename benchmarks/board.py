@@ -27,6 +27,8 @@ from watchlink.board.door import read_running
 _PEOPLE = ("Heron", "Otter", "Wren", "Ibis", "Lark", "Marten", "Finch", "Robin")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _SIZE = (24, 80)
+# What stands before a mark that is noted.
+_NOTED = "✓".encode()
 
 
 class _Terminal:
@@ -35,7 +37,7 @@ class _Terminal:
     def __init__(self, command: list[str]) -> None:
         self.keyboard, screen = pty.openpty()
         fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", *_SIZE, 0, 0))
-        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
         self.process = subprocess.Popen(
             command, stdin=screen, stdout=screen, stderr=screen, env=environment, start_new_session=True
         )
@@ -95,9 +97,9 @@ def main() -> None:
             assert running is not None
             recorder, board = running.process, terminal.process.pid
             terminal.press("\r")
-            terminal.read(seconds=10, until=b"begins")
+            terminal.read(seconds=10, until=b"Esc goes back")
             terminal.press("\r")
-            terminal.read(seconds=5, until=b"\xe2\x9c\x93")
+            terminal.read(seconds=10, until=_NOTED)
             since_s, before = time.perf_counter(), (_cpu_s(recorder), _cpu_s(board))
             latencies_ms: list[float] = []
             came: list[float] = []
@@ -108,8 +110,8 @@ def main() -> None:
                 memory_mb.append((_memory_mb(recorder), _memory_mb(board)))
                 pressed_s = time.perf_counter()
                 terminal.press("2e")
-                drawn, _ = terminal.read(seconds=5, until=b"\xe2\x9c\x93")
-                if b"\xe2\x9c\x93" in drawn:
+                drawn, _ = terminal.read(seconds=5, until=_NOTED)
+                if _NOTED in drawn:
                     latencies_ms.append(1000 * (time.perf_counter() - pressed_s))
             took_s = time.perf_counter() - since_s
             shares = [
