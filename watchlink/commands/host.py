@@ -7,7 +7,6 @@ It ends when somebody says `end`; where everybody has gone home without saying s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 import shutil
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from watchlink.commands.exits import FILE
-from watchlink.commands.running import say
 from watchlink.errors import SessionFileError
 
 if TYPE_CHECKING:
@@ -245,9 +243,6 @@ class _Host:
             lines.append(_rescued(recorder))
             code = FILE
         door.say_ended(lines, code=code)
-        with contextlib.suppress(OSError):  # the log may lie on the disk that is full
-            for line in lines:
-                say(line)
         return code
 
 
