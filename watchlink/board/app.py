@@ -7,6 +7,10 @@ so whatever happens here the session goes on. Panels lie over the board and go a
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Final
@@ -42,6 +46,7 @@ from watchlink.packets import Purpose
 from watchlink.texts import shown
 
 _TRY_AGAIN_S: Final = 2.0
+_LAST_PICTURE_S: Final = 2.0
 _TRIES: Final = 900
 _SIGNS: Final = {
     "greater_than_sign": ">",
@@ -130,8 +135,22 @@ class Board(App[None]):
         yield Static(id="hints")
 
     def on_mount(self) -> None:
-        """Go in."""
+        """Go in; and go when the terminal does."""
         self.run_worker(self._look(), exclusive=True)
+        loop = asyncio.get_running_loop()
+        for name in ("SIGHUP", "SIGTERM"):  # not everywhere known, nor can every loop hear of them
+            with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(getattr(signal, name), self._hang_up)
+
+    def _hang_up(self) -> None:
+        """Nobody is there any more. A terminal that is gone may never take the last picture: it is not waited for long.
+
+        By a thread, for the loop itself may be waiting for the terminal then.
+        """
+        last = threading.Timer(_LAST_PICTURE_S, os._exit, (0,))
+        last.daemon = True
+        last.start()
+        self.exit()
 
     async def _look(self) -> None:
         """Show what the session shows, until it ends; go in again where the way in is lost."""
