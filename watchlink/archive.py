@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,8 +28,7 @@ from watchlink.consent import at_the_end
 from watchlink.errors import ArchiveError
 from watchlink.packets import Notification, Packet, Purpose, from_json, kind_of, to_json
 
-_VERSION: Final = 2
-_WITH_COHORTS: Final = 2
+_VERSION: Final = 3
 _APPLICATION_ID: Final = 0x574C4E4B  # "WLNK"
 _SCHEMA: Final = (
     """
@@ -40,7 +39,9 @@ CREATE TABLE session (
     ended_at TEXT,
     seen_at TEXT NOT NULL,
     cohort TEXT,
-    week INTEGER
+    week INTEGER,
+    kind TEXT NOT NULL DEFAULT 'session',
+    evidence_by TEXT
 ) STRICT
 """,
     """
@@ -55,11 +56,26 @@ CREATE TABLE log (
     PRIMARY KEY (session_id, seq)
 ) STRICT, WITHOUT ROWID
 """,
+    """
+CREATE TABLE evidence (
+    session_id INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+    person TEXT NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (session_id, person)
+) STRICT, WITHOUT ROWID
+""",
 )
 # What makes an archive of each older version into one of the next.
 _MIGRATIONS: Final = {
     1: ("ALTER TABLE session ADD COLUMN cohort TEXT", "ALTER TABLE session ADD COLUMN week INTEGER"),
+    2: (
+        "ALTER TABLE session ADD COLUMN kind TEXT NOT NULL DEFAULT 'session'",
+        "ALTER TABLE session ADD COLUMN evidence_by TEXT",
+        _SCHEMA[2],
+    ),
 }
+# What a version that is only read does not have yet.
+_COLUMNS: Final = {1: "NULL, NULL, 'session'", 2: "cohort, week, 'session'"}
 # A row of the log: session_id, seq, at_us, kind, wearable, payload, record.
 _Row: TypeAlias = tuple[int, int, int, str, str | None, bytes | None, str | None]
 
@@ -84,6 +100,15 @@ class SessionState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class SessionKind(StrEnum):
+    """What was recorded."""
+
+    SESSION = "session"
+    BASELINE = "baseline"
+    """A person alone: seated and silent, outside a session."""
+    BREATHING = "breathing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
     """One session of the archive.
@@ -97,6 +122,7 @@ class StoredSession:
         packets: how many packets its log holds.
         cohort: whose session it was; None for a recording of one's own.
         week: of the programme, from 1; None where nobody said.
+        kind: what was recorded.
     """
 
     id: int
@@ -107,6 +133,7 @@ class StoredSession:
     packets: int
     cohort: str | None = None
     week: int | None = None
+    kind: SessionKind = SessionKind.SESSION
 
 
 class Archive:
@@ -121,7 +148,8 @@ class Archive:
             ArchiveError: no archive can be opened or made there, or it is from a newer watchlink.
         """
         self._path = path
-        self._whose = "cohort, week"
+        self._version = _VERSION
+        self._columns = "cohort, week, kind"
         if not read_only:
             self._make_file()
         try:
@@ -131,8 +159,9 @@ class Archive:
         try:
             if not read_only:
                 self._prepare()
-            elif 0 < self._recognise() < _WITH_COHORTS:
-                self._whose = "NULL, NULL"
+            else:
+                self._version = self._recognise()
+                self._columns = _COLUMNS.get(self._version, self._columns)
         except sqlite3.Error as error:
             self._database.close()
             raise self._error("cannot be opened", error) from error
@@ -157,6 +186,7 @@ class Archive:
         started_at: datetime,
         cohort: str | None = None,
         week: int | None = None,
+        kind: SessionKind = SessionKind.SESSION,
         ballast: Ballast | None = None,
     ) -> Recorder:
         """Begin to record a session; `ballast` is thrown off when the disk is full.
@@ -166,8 +196,9 @@ class Archive:
         """
         try:
             row = self._database.execute(
-                "INSERT INTO session (title, started_at, seen_at, cohort, week) VALUES (?, ?, ?, ?, ?) RETURNING id",
-                (title, started_at.isoformat(), utc_now().isoformat(), cohort, week),
+                "INSERT INTO session (title, started_at, seen_at, cohort, week, kind) VALUES (?, ?, ?, ?, ?, ?) "
+                "RETURNING id",
+                (title, started_at.isoformat(), utc_now().isoformat(), cohort, week, kind),
             ).fetchone()
         except sqlite3.Error as error:
             raise self._error("cannot be written", error) from error
@@ -198,6 +229,7 @@ class Archive:
             ]
             rows = [_row(session_id, seq, packet) for seq, packet in enumerate(packets, (newest or 0) + 1)]
             self._database.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.execute("UPDATE session SET evidence_by = NULL WHERE id = ?", (session_id,))
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             if self._database.in_transaction:
@@ -248,7 +280,7 @@ class Archive:
             ArchiveError: the archive cannot be read.
         """
         query = f"""
-            SELECT id, title, started_at, ended_at, seen_at, {self._whose},
+            SELECT id, title, started_at, ended_at, seen_at, {self._columns},
                 (SELECT count(*) FROM log WHERE session_id = id),
                 (SELECT max(at_us) FROM log WHERE session_id = id)
             FROM session ORDER BY id
@@ -268,8 +300,9 @@ class Archive:
                 packets=packets,
                 cohort=cohort,
                 week=week,
+                kind=SessionKind(kind),
             )
-            for number, title, started_at, ended_at, seen_at, cohort, week, packets, last_us in rows
+            for number, title, started_at, ended_at, seen_at, cohort, week, kind, packets, last_us in rows
         ]
 
     def session(self, session_id: int) -> StoredSession:
@@ -282,6 +315,49 @@ class Archive:
             if stored.id == session_id:
                 return stored
         raise ArchiveError(f"The archive holds no session {session_id}. `watchlink session list` shows what it holds.")
+
+    def evidence(self, session_id: int, *, by: str) -> dict[str, str] | None:
+        """What was computed of each person's part of a session, as JSON; None where it has to be computed (anew).
+
+        Args:
+            session_id: its number.
+            by: what must have computed it.
+
+        Raises:
+            ArchiveError: the archive cannot be read.
+        """
+        if self._version < _VERSION:
+            return None
+        try:
+            made_by = self._database.execute("SELECT evidence_by FROM session WHERE id = ?", (session_id,)).fetchone()
+            if made_by is None or made_by[0] != by:
+                return None
+            return dict(
+                self._database.execute("SELECT person, record FROM evidence WHERE session_id = ?", (session_id,))
+            )
+        except sqlite3.Error as error:
+            raise self._error("cannot be read", error) from error
+
+    def keep_evidence(self, session_id: int, records: Mapping[str, str], *, by: str, packets: int) -> bool:
+        """Keep what was computed of a session whose log had so many packets; say whether it was kept.
+
+        It can always be computed again: where something came into the log meanwhile, or nothing can be written, it is
+        not kept.
+        """
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            count = self._database.execute("SELECT count(*) FROM log WHERE session_id = ?", (session_id,)).fetchone()[0]
+            if count == packets:
+                self._database.execute("DELETE FROM evidence WHERE session_id = ?", (session_id,))
+                rows = [(session_id, person, record) for person, record in records.items()]
+                self._database.executemany("INSERT INTO evidence VALUES (?, ?, ?)", rows)
+                self._database.execute("UPDATE session SET evidence_by = ? WHERE id = ?", (by, session_id))
+            self._database.execute("COMMIT")
+        except sqlite3.Error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            return False
+        return bool(count == packets)
 
     def packets(self, session_id: int) -> Generator[Packet]:
         """A session's log in order; close the generator if it is left before its end.
@@ -505,7 +581,7 @@ class Recorder:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", self._pending)
             self._database.execute(
-                "UPDATE session SET seen_at = ?, ended_at = ? WHERE id = ?",
+                "UPDATE session SET seen_at = ?, ended_at = ?, evidence_by = NULL WHERE id = ?",
                 (utc_now().isoformat(), ended_at, self.session_id),
             )
             self._database.execute("COMMIT")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from watchlink.packets import Discarded, Notification, Packet, Purpose, Seat, Sharing
+from watchlink.packets import Discarded, Notification, Packet, Purpose, Seat, SelfReport, Sharing
 from watchlink.readings import (
     BeatReading,
     Heard,
@@ -103,9 +103,13 @@ class Gate:
 
     def lets(self, packet: Packet) -> bool:
         """Whether a packet may be told as it is."""
-        if isinstance(packet, Notification | Discarded):
-            return self.shares(self._wearer(packet.wearable), Purpose.RAW)
-        return True
+        match packet:
+            case Notification() | Discarded():
+                return self.shares(self._wearer(packet.wearable), Purpose.RAW)
+            case SelfReport():
+                return not self.asked or packet.person == self._own
+            case _:
+                return True
 
     def is_of_another(self, report: Notification | Discarded) -> bool:
         """Whether this is told to one person alone, and is somebody else's."""

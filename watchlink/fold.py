@@ -24,6 +24,7 @@ from watchlink.packets import (
     Purpose,
     Role,
     Seat,
+    SelfReport,
     SessionEvent,
     Sharing,
 )
@@ -81,7 +82,7 @@ class SessionFold:
             case Correction():
                 self._corrections.append(packet)
                 return ()
-            case Sharing() | Planned() | Extension():
+            case Sharing() | Planned() | SelfReport() | Extension():
                 return ()
             case Notification() | Discarded() | AttributeRead() | LinkChange():
                 person = self._person_of.get(packet.wearable)

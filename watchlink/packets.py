@@ -231,6 +231,16 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelfReport:
+    """What `person` said of themself: `answer` to `item` ("sleep": "6", "rating-before": "7"). For nobody else."""
+
+    at_us: int
+    person: str
+    item: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
     """The block that runs lasts so much longer (or shorter, below 0) than planned."""
 
@@ -248,6 +258,7 @@ Packet: TypeAlias = (
     | Correction
     | Sharing
     | Planned
+    | SelfReport
     | Extension
 )
 E = TypeVar("E", bound=StrEnum)
@@ -263,6 +274,7 @@ _KINDS: Final[Mapping[type[Packet], str]] = {
     Correction: "correction",
     Sharing: "sharing",
     Planned: "plan",
+    SelfReport: "self_report",
     Extension: "extension",
 }
 # The kind of an event before there were other roles.
@@ -298,6 +310,8 @@ def to_record(packet: Packet) -> dict[str, str | int | None]:
             head |= {"person": packet.person, "purposes": purposes, "wording": packet.wording}
         case Planned():
             head |= {"text": packet.text, "week": packet.week}
+        case SelfReport():
+            head |= {"person": packet.person, "item": packet.item, "answer": packet.answer}
         case Extension():
             head |= {"by_us": packet.by_us}
     return head
@@ -380,6 +394,10 @@ def from_record(record: Record) -> Packet:
         case "plan":
             week = None if record.get("week") is None else _whole(record, "week")
             return Planned(at_us=at_us, text=_text(record, "text"), week=week)
+        case "self_report":
+            return SelfReport(
+                at_us=at_us, person=_text(record, "person"), item=_text(record, "item"), answer=_text(record, "answer")
+            )
         case "extension":
             return Extension(at_us=at_us, by_us=_microseconds(record, "by_us"))
         case other:

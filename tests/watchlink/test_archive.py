@@ -467,8 +467,8 @@ def test_an_archive_of_before_cohorts_becomes_one_of_today_when_it_is_opened_to_
             assert (stored.title, stored.state, stored.packets) == ("old", SessionState.COMPLETE, 2)
             assert (stored.cohort, stored.week) == (None, None)
             assert list(archive.packets(1)) == _OLD_LOG
-        columns = ["id", "title", "started_at", "ended_at", "seen_at", "cohort", "week"]
-        assert _version_and_columns(old) == (2, columns)
+        columns = ["id", "title", "started_at", "ended_at", "seen_at", "cohort", "week", "kind", "evidence_by"]
+        assert _version_and_columns(old) == (3, columns)
     with Archive(old) as archive:
         archive.begin(title="new", started_at=_STARTED_AT, cohort="Lions", week=1).close()
     with Archive(old, read_only=True) as archive:
@@ -496,7 +496,7 @@ def test_two_programs_that_meet_an_old_archive_at_once_bring_it_up_to_date_once(
     for opener in openers:
         opener.join()
     assert failures == []
-    assert _version_and_columns(old)[0] == 2
+    assert _version_and_columns(old)[0] == 3
 
 
 # --- what a disk can do ----------------------------------------------------------------------------------------------
@@ -747,7 +747,7 @@ def test_the_database_of_another_program_is_refused_and_left_as_it_is(path: Path
 def test_an_archive_of_a_newer_watchlink_is_refused_with_both_versions(path: Path) -> None:
     Archive(path).__exit__(None, None, None)
     _sql(path, "PRAGMA user_version = 99")
-    with pytest.raises(ArchiveError, match=r"newer watchlink \(archive version 99, this one knows 2\)\. Update"):
+    with pytest.raises(ArchiveError, match=r"newer watchlink \(archive version 99, this one knows 3\)\. Update"):
         Archive(path)
 
 

@@ -27,6 +27,7 @@ from watchlink.packets import (
     Record,
     Role,
     Seat,
+    SelfReport,
     SessionEvent,
     Sharing,
     from_json,
@@ -87,6 +88,7 @@ _STRATEGIES: dict[type[Packet], st.SearchStrategy[Packet]] = {
     ),
     Planned: st.builds(Planned, at_us=_TIMES, text=st.text(), week=st.none() | st.integers()),
     Extension: st.builds(Extension, at_us=_TIMES, by_us=_TIMES),
+    SelfReport: st.builds(SelfReport, at_us=_TIMES, person=st.text(), item=st.text(), answer=st.text()),
 }
 _EXAMPLES: list[Packet] = [
     Seat(at_us=0, person="p1", wearable="w1", profile="polar-h10"),
@@ -107,6 +109,7 @@ _EXAMPLES: list[Packet] = [
     Sharing(at_us=9, person="p1", purposes=frozenset({Purpose.RAW, Purpose.HEART_RATE}), wording="1:0123456789abcdef"),
     Planned(at_us=10, text="[[block]]\n", week=3),
     Extension(at_us=11, by_us=-120_000_000),
+    SelfReport(at_us=12, person="p1", item="sleep", answer="6"),
 ]
 
 
@@ -151,6 +154,7 @@ def test_records_are_written_as_they_were_always_written() -> None:
         '"wording": "1:0123456789abcdef"}',
         '{"at_us": 10, "type": "plan", "text": "[[block]]\\n", "week": 3}',
         '{"at_us": 11, "type": "extension", "by_us": -120000000}',
+        '{"at_us": 12, "type": "self_report", "person": "p1", "item": "sleep", "answer": "6"}',
     ]
 
 
