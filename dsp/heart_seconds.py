@@ -94,6 +94,12 @@ class HeartSeconds:
         """In how many seconds the heart rate is known."""
         return int(self._counts[-1])
 
+    def between(self, since_s: float, until_s: float) -> tuple[int, float | None]:
+        """In how many whole seconds of a stretch the heart rate is known, and its median there (None without any)."""
+        known = self._bpm[max(0, ceil(since_s)) : max(0, floor(until_s))]
+        known = known[np.isfinite(known)]
+        return len(known), float(np.median(known)) if len(known) else None
+
     def is_known(self, at_s: float) -> bool:
         """Whether the heart rate is known in that second."""
         second = floor(at_s)
@@ -120,7 +126,7 @@ class HeartSeconds:
         """
         from scipy import stats
 
-        found = [change for at_s in times_s if (change := self._difference(round(at_s))) is not None]
+        found = [change for at_s in times_s if (change := self.change_around(at_s)) is not None]
         if not found:
             return None
         change_bpm = float(np.mean(found))
@@ -144,7 +150,12 @@ class HeartSeconds:
             events=len(found),
         )
 
-    def _difference(self, second: int) -> float | None:
+    def change_around(self, at_s: float) -> float | None:
+        """Mean of the minute after an instant minus mean of the half minute before, in bpm.
+
+        None where the heart rate is known in less than two thirds of either.
+        """
+        second = round(at_s)
         before_bpm = self._mean(second - BEFORE_S, second)
         after_bpm = self._mean(second, second + AFTER_S)
         return None if before_bpm is None or after_bpm is None else after_bpm - before_bpm

@@ -7,15 +7,28 @@ never mixed with new ones. What others may see of them is decided when they are 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dsp import RecoveryVerdict
-from watchlink.packets import Purpose, Role
-from watchlink.readings import Grade
+from dsp import CleanBeat, CleanSeries, HeartSeconds, RecoveryVerdict, TooShort, hrv
+from watchlink.alignment import concerns
+from watchlink.errors import SessionFileError
+from watchlink.fold import SessionFold
+from watchlink.packets import EventKind, Packet, Planned, Purpose, Role, SelfReport, SessionEvent, Sharing
+from watchlink.readings import BeatReading, Grade, HeartRateReading, Phase
+from watchlink.session import BLOCK_PHASES, Plan, Room, explains, parse_plan
+from watchlink.timeline import HeartLine, TimedSpike, Timeline, movement
 
 MADE_BY: Final = "1"
-"""Which way of computing it is."""
+"""Which way of computing it is: a page of another way is computed anew."""
+SETTLING_S: Final = 30.0
+"""At the beginning of a silent block people sit down; that much of it is left out."""
+MOST_CORRECTED_PCT: Final = 5.0
+"""Of the intervals of a resting measurement: with more, its RMSSD is not used."""
+LEAST_KNOWN_PCT: Final = 80.0
+"""Of a resting measurement: with a heart rate in less, it is not used."""
+_US_PER_S: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +44,7 @@ class Rest:
         beats: in the NN series.
         corrected_pct: of the intervals.
         hrv_absent_because: why there is no RMSSD; empty where there is.
+        pulse: the intervals are optical.
     """
 
     kind: str
@@ -42,6 +56,25 @@ class Rest:
     beats: int
     corrected_pct: float
     hrv_absent_because: str
+    pulse: bool = False
+
+    @property
+    def heart_rate_fault(self) -> str:
+        """Why its heart rate is not used; empty if it is."""
+        if self.known_pct < LEAST_KNOWN_PCT:
+            return f"the heart rate is known in {self.known_pct:.0f} % of the time, less than {LEAST_KNOWN_PCT:.0f} %"
+        return ""
+
+    @property
+    def variability_fault(self) -> str:
+        """Why its RMSSD is not used; empty if it is."""
+        if self.heart_rate_fault or self.hrv_absent_because:
+            return self.heart_rate_fault or self.hrv_absent_because
+        if self.corrected_pct > MOST_CORRECTED_PCT:
+            return (
+                f"{self.corrected_pct:.0f} % of the intervals had to be corrected, more than {MOST_CORRECTED_PCT:.0f} %"
+            )
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +168,242 @@ class Evidence:
     rises: tuple[OwnRise, ...] = ()
     exposures: tuple[Exposure, ...] = ()
     self_reports: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def gather(packets: Iterable[Packet]) -> dict[str, Evidence]:
+    """Everybody's page of a log, as they themselves may see it; by pseudonym, in the order in which they come up."""
+    fold = SessionFold()
+    lines: dict[str, HeartLine] = {}
+    beats: dict[str, list[BeatReading]] = {}
+    shares: dict[str, frozenset[Purpose]] = {}
+    told: dict[str, dict[str, str]] = {}
+    planned: Planned | None = None
+    for packet in packets:
+        match packet:
+            case Sharing():  # it is theirs: what others may see of it is asked when it is read
+                shares[packet.person] = packet.purposes
+                continue
+            case SelfReport():
+                told.setdefault(packet.person, {})[packet.item] = packet.answer
+            case Planned():
+                planned = packet
+            case _:
+                pass
+        _collect(fold.push(packet), lines, beats)
+    _collect(fold.flush(), lines, beats)
+    timeline = fold.timeline()
+    unseen = _unseen(planned)
+    people = dict.fromkeys([*shares, *timeline.people, *told])
+    return {
+        person: _page(
+            person,
+            timeline,
+            line=lines.get(person, HeartLine()),
+            beats=beats.get(person, []),
+            unseen=unseen,
+            shares=shares.get(person, frozenset()) if shares else None,
+            told=told.get(person, {}),
+        )
+        for person in people
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """Part of a session in which the block and a person's role stay the same."""
+
+    since_s: float
+    until_s: float
+    block: SessionEvent | None
+    role: Role | None
+
+
+def _collect(readings: Iterable[object], lines: dict[str, HeartLine], beats: dict[str, list[BeatReading]]) -> None:
+    for reading in readings:
+        match reading:
+            case HeartRateReading():
+                lines.setdefault(reading.person, HeartLine()).add(reading.at_s, reading.heart_rate_bpm)
+            case BeatReading():
+                beats.setdefault(reading.person, []).append(reading)
+            case _:
+                pass
+
+
+def _page(
+    person: str,
+    timeline: Timeline,
+    *,
+    line: HeartLine,
+    beats: Sequence[BeatReading],
+    unseen: Mapping[str, bool] | None,
+    shares: frozenset[Purpose] | None,
+    told: dict[str, str],
+) -> Evidence:
+    events = tuple(event for event in timeline.events if event.kind is not EventKind.NOTE)
+    until_s = timeline.duration_s
+    seconds = HeartSeconds.of(
+        line.at_s, line.heart_rate_bpm, until_s=until_s, without=movement(events, until_s=until_s)
+    )
+    stretches = list(_stretches(events, person, until_s=until_s))
+    counts = timeline.people.get(person)
+    grade = None if counts is None else counts.grade
+    return Evidence(
+        person=person,
+        profile="" if counts is None else counts.profile,
+        grade=grade,
+        swaps=0 if counts is None else counts.swaps,
+        shares=shares,
+        reports=0 if counts is None else counts.notifications,
+        heart_rate_s=seconds.known_s,
+        duration_s=until_s,
+        usual_bpm=None if counts is None else counts.usual_bpm,
+        rests=tuple(_rest(*silent, seconds=seconds, beats=beats, grade=grade) for silent in _silent(events, until_s)),
+        answers=tuple(_answers(events, person, stretches, seconds, unseen)),
+        rises=tuple(_rise(timed) for timed in timeline.spikes if timed.person == person),
+        exposures=tuple(_exposures(stretches, seconds)),
+        self_reports=told,
+    )
+
+
+def _stretches(events: Sequence[SessionEvent], person: str, *, until_s: float) -> Iterator[_Stretch]:
+    room = Room()
+    since_s, block, role = 0.0, room.block, room.role(person)
+    for event in events:
+        room.enter(event)
+        if room.block is block and room.role(person) is role:
+            continue
+        at_s = min(max(event.happened_us / _US_PER_S, 0.0), until_s)
+        if at_s > since_s:
+            yield _Stretch(since_s=since_s, until_s=at_s, block=block, role=role)
+        since_s, block, role = max(at_s, since_s), room.block, room.role(person)
+    if until_s > since_s:
+        yield _Stretch(since_s=since_s, until_s=until_s, block=block, role=role)
+
+
+def _silent(events: Sequence[SessionEvent], until_s: float) -> Iterator[tuple[str, float, float]]:
+    """Kind, beginning and end of what can be measured at rest."""
+    blocks = [event for event in events if event.kind is EventKind.BLOCK]
+    ends_s = [*(event.happened_us / _US_PER_S for event in blocks[1:]), until_s]
+    for block, end_s in zip(blocks, ends_s, strict=bool(blocks)):
+        since_s = max(block.happened_us / _US_PER_S, 0.0) + SETTLING_S
+        if block.label in ("baseline", "recovery") and end_s - since_s >= SETTLING_S:
+            yield block.label, since_s, end_s
+
+
+def _rest(
+    kind: str,
+    since_s: float,
+    until_s: float,
+    *,
+    seconds: HeartSeconds,
+    beats: Sequence[BeatReading],
+    grade: Grade | None,
+) -> Rest:
+    known_s, median_bpm = seconds.between(since_s, until_s)
+    known_pct = min(100.0, 100 * known_s / max(1.0, until_s - since_s - 1))
+    inside = [beat for beat in beats if since_s <= beat.at_s - beat.nn_ms / 1000 and beat.at_s <= until_s]
+    readable = [_clean(beat) for beat in inside if beat.hrv_absent_because is None]
+    rmssd_ms, count, corrected_pct = None, 0, 0.0
+    because = inside[0].hrv_absent_because or "" if inside and not readable else ""
+    try:
+        metrics = hrv(CleanSeries.of(readable))
+    except TooShort:
+        because = because or (
+            "this wearable sends no usable intervals between beats"
+            if grade is Grade.RATE
+            else "no intervals between heart beats came"
+        )
+    else:
+        rmssd_ms, count = metrics.time_domain.rmssd_ms, metrics.quality.beats
+        corrected_pct = metrics.quality.corrected_pct
+        if rmssd_ms is None:
+            because = metrics.time_domain.absent.get("rmssd_ms", "there are too few intervals")
+        elif metrics.quality.covered_s < LEAST_KNOWN_PCT / 100 * (until_s - since_s - 1):
+            rmssd_ms, because = (
+                None,
+                f"the intervals cover {metrics.quality.covered_s:.0f} of {until_s - since_s:.0f} s",
+            )
+    return Rest(
+        kind=kind,
+        since_s=since_s,
+        until_s=until_s,
+        heart_rate_bpm=None if known_pct < LEAST_KNOWN_PCT else median_bpm,
+        known_pct=known_pct,
+        rmssd_ms=rmssd_ms,
+        beats=count,
+        corrected_pct=corrected_pct,
+        hrv_absent_because=because,
+        pulse=grade is Grade.PULSE,
+    )
+
+
+def _clean(beat: BeatReading) -> CleanBeat:
+    return CleanBeat(
+        at_s=beat.at_s, nn_ms=beat.nn_ms, label=beat.label, corrected=beat.corrected, gap_before=beat.gap_before
+    )
+
+
+def _answers(
+    events: Sequence[SessionEvent],
+    person: str,
+    stretches: Sequence[_Stretch],
+    seconds: HeartSeconds,
+    unseen: Mapping[str, bool] | None,
+) -> Iterator[Answer]:
+    for event in events:
+        if event.kind is not EventKind.MARK or explains(event) or not concerns(event, person):
+            continue
+        at_s = event.happened_us / _US_PER_S
+        where = next((one for one in stretches if one.since_s <= at_s < one.until_s), None)
+        block = None if where is None else where.block
+        title = "" if block is None else block.note or block.label
+        yield Answer(
+            label=event.label,
+            at_s=at_s,
+            role=None if where is None else where.role,
+            block=title,
+            unseen=None if unseen is None else unseen.get(title),
+            change_bpm=seconds.change_around(at_s),
+        )
+
+
+def _rise(timed: TimedSpike) -> OwnRise:
+    recovery = timed.recovery
+    interval_s = None if recovery is None else recovery.half_time_interval_s
+    return OwnRise(
+        onset_s=timed.spike.onset_s,
+        peak_s=timed.spike.peak_s,
+        end_s=timed.spike.end_s,
+        rise_bpm=timed.spike.rise_bpm,
+        role=timed.role,
+        block=timed.block,
+        beside=timed.associations[0].event.label if timed.associations else "",
+        explained=timed.explained_by is not None,
+        half_time_s=None if recovery is None else recovery.half_time_s,
+        half_time_low_s=None if interval_s is None else interval_s.low,
+        half_time_high_s=None if interval_s is None else interval_s.high,
+        recovery=None if recovery is None else recovery.verdict,
+    )
+
+
+def _exposures(stretches: Iterable[_Stretch], seconds: HeartSeconds) -> Iterator[Exposure]:
+    total_s: dict[tuple[str, Role | None], float] = {}
+    for one in stretches:
+        kind = "" if one.block is None else one.block.label
+        if BLOCK_PHASES.get(kind) is not Phase.MOVEMENT:
+            known_s, _ = seconds.between(one.since_s, one.until_s)
+            total_s[kind, one.role] = total_s.get((kind, one.role), 0.0) + known_s
+    return (Exposure(kind=kind, role=role, seconds=known_s) for (kind, role), known_s in total_s.items() if known_s)
+
+
+def _unseen(planned: Planned | None) -> dict[str, bool] | None:
+    """Of each block of talk whether its scenario is one that nobody had met; None where the plan does not say."""
+    if planned is None or planned.week is None:
+        return None
+    try:
+        plan: Plan = parse_plan(planned.text, file="the plan of this session")
+    except SessionFileError:
+        return None
+    if not any(block.new_in_weeks for block in plan.blocks):
+        return None
+    return {block.title: planned.week in block.new_in_weeks for block in plan.blocks if block.kind == "role-play"}

@@ -1,1 +1,1 @@
-"""Eight weeks of one person, and of a cohort: what changed, how sure that is, and what this much data could have shown."""
+"""Eight weeks of a person, and of a cohort: what changed, how sure that is, what so much data could have shown."""

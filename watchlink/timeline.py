@@ -164,7 +164,7 @@ def assemble(
         spikes: everybody's.
     """
     events = tuple(event for event in standing.events if event.kind is not EventKind.NOTE)
-    moving = tuple(_movement(events, until_s=duration_s))
+    moving = tuple(movement(events, until_s=duration_s))
     seconds = {
         name: HeartSeconds.of(line.at_s, line.heart_rate_bpm, until_s=duration_s, without=moving)
         for name, line in lines.items()
@@ -206,7 +206,7 @@ def _timed(risen: Risen, *, events: Sequence[SessionEvent], seconds: HeartSecond
     )
 
 
-def _movement(events: Sequence[SessionEvent], *, until_s: float) -> Iterator[tuple[float, float]]:
+def movement(events: Sequence[SessionEvent], *, until_s: float) -> Iterator[tuple[float, float]]:
     """The blocks in which people move about."""
     blocks = [event for event in events if event.kind is EventKind.BLOCK]
     ends_s = [*(event.happened_us / _US_PER_S for event in blocks[1:]), until_s]

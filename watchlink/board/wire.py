@@ -1,8 +1,8 @@
 """What a running session and those who look at it say to each other: one JSON object a line.
 
 A client begins with `Hello`, then sends `Line`s. The session sends `Shown` (the board, some times a second, or lines of
-text, as the client asked), an `Answered` for each line, and `Ended` at last. The types are the protocol: pydantic,
-which is with us through Typer, checks whatever comes against them.
+text, as the client asked), an `Answered` for each line, and `Ended` at last. The types are the protocol: pydantic
+checks whatever comes against them.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from watchlink.packets import (
     Packet,
     Planned,
     Seat,
+    SelfReport,
     SessionEvent,
     Sharing,
 )
@@ -94,7 +95,7 @@ def _moved(packets: Iterator[Packet], shift_us: int, number: int, taken: dict[st
                 yield replace(moved, wearable=own(moved.wearable))
             case Planned() | Extension():
                 yield moved
-            case Sharing():
+            case Sharing() | SelfReport():
                 yield replace(moved, person=own(moved.person))
             case SessionEvent():
                 yield replace(moved, person=None if moved.person is None else own(moved.person))

@@ -1,1 +1,1 @@
-"""One person's part of a recording in the formats of other tools, one file a format; each knows its own format alone."""
+"""One person's part of a recording in the formats of other tools, one file a format."""
