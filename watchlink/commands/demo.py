@@ -31,6 +31,8 @@ def demo(
 ) -> None:
     """Run a two-hour practice session of eight virtual wearables over real Bluetooth, in under a minute."""
     if programme:
+        if real_time or as_json:
+            raise typer.BadParameter("--programme goes with neither --real-time nor --json.")
         record_programme(people=people, seed=seed, archive=archive, cohorts=cohorts)
         return
 

@@ -52,7 +52,7 @@ def record_programme(*, people: int, seed: int, archive: Path | None, cohorts: P
         made = programme(people=people, seed=seed, ended_on=utc_now().date() - timedelta(days=1))
         save_cohorts(path, put(known, _cohort(made)))
         _write(made, opened)
-    options = f"{'' if archive is None else f' --archive {archive}'}"
+    options = "" if archive is None else f" --archive {archive}"
     say(
         f"Eight weeks of the cohort {COHORT} are in the archive: {len(made.recordings)} recordings. "
         f"See them with: watchlink session list{options}"
@@ -89,7 +89,9 @@ def _write(made: Programme, archive: Archive) -> None:
                 if not recording.baseline and not console.is_terminal:
                     say(f"{done} of {sessions} sessions")
     except KeyboardInterrupt:
-        say(f"Ended early: {done} of {sessions} sessions are whole in the archive, the one in work is not.")
+        say(
+            f"Ended early: {done} of {sessions} sessions are whole in the archive; the recording in work is interrupted."
+        )
         raise
 
 
