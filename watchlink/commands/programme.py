@@ -89,9 +89,8 @@ def _write(made: Programme, archive: Archive) -> None:
                 if not recording.baseline and not console.is_terminal:
                     say(f"{done} of {sessions} sessions")
     except KeyboardInterrupt:
-        say(
-            f"Ended early: {done} of {sessions} sessions are whole in the archive; the recording in work is interrupted."
-        )
+        whole = f"{done} of {sessions} sessions are whole in the archive"
+        say(f"Ended early: {whole}; the recording in work is interrupted.")
         raise
 
 
