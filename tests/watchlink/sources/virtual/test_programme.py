@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_profiles.heart_rate_service import RR_TICKS_PER_S, decode
+from watchlink.consent import Gate
 from watchlink.fold import SessionFold
 from watchlink.packets import (
     EventKind,
@@ -31,7 +32,7 @@ from watchlink.packets import (
     Sharing,
     to_json,
 )
-from watchlink.readings import Undecodable
+from watchlink.readings import HrvReading, Undecodable
 from watchlink.session import parse_plan
 from watchlink.sources.virtual.heart import Temperament
 from watchlink.sources.virtual.participant import (
@@ -243,6 +244,22 @@ def test_reports_of_baselines_follow_the_truth_of_their_days(eight: Programme) -
         rate_bpm = median(measurement.heart_rate_bpm for measurement in measurements)
         assert abs(rate_bpm - truth.resting_bpm) < 4  # it drifts
     assert abs(fmean(off)) < 0.03
+
+
+def test_the_product_reads_the_planted_rmssd_also_where_beats_are_ectopic(eight: Programme) -> None:
+    assert eight.people[1].temperament.ectopic_share > 0
+    off: list[float] = []
+    for recording in _baselines(eight, "Otter")[:8]:
+        fold = SessionFold(gate=Gate(own="Otter"))
+        read_ms: list[float] = []
+        for packet in recording.packets():
+            for reading in fold.push(packet):
+                if isinstance(reading, HrvReading) and reading.metrics.at_s > 90:
+                    rmssd_ms = reading.metrics.time_domain.rmssd_ms
+                    read_ms += [] if rmssd_ms is None else [rmssd_ms]
+        off.append(log(fmean(read_ms) / recording.truth["Otter"].rmssd_ms))
+    assert max(map(abs, off)) < 0.12
+    assert abs(fmean(off)) < 0.05
 
 
 def test_reports_of_sessions_rise_after_escalations_as_planted(eight: Programme) -> None:
