@@ -1,4 +1,4 @@
-"""`watchlink demo`: a whole practice session on virtual wearables, without radio, watch or people."""
+"""`watchlink demo`: a practice session, or a programme of eight weeks, on virtual wearables; no watch, no people."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watchlink.commands.cohort import CohortsOption
+from watchlink.commands.programme import record_programme
 from watchlink.commands.running import ArchiveOption, JsonOption, PlainOption, make_sink, record_session
 
 if TYPE_CHECKING:
@@ -21,8 +23,19 @@ def demo(
     plain: PlainOption = False,
     as_json: JsonOption = False,
     archive: ArchiveOption = None,
+    programme: Annotated[
+        bool,
+        typer.Option("--programme", help="Eight weeks of a cohort called Demo instead, straight into the archive."),
+    ] = False,
+    cohorts: CohortsOption = None,
 ) -> None:
     """Run a two-hour practice session of eight virtual wearables over real Bluetooth, in under a minute."""
+    if programme:
+        if real_time or as_json:
+            raise typer.BadParameter("--programme goes with neither --real-time nor --json.")
+        record_programme(people=people, seed=seed, archive=archive, cohorts=cohorts)
+        return
+
     from watchlink.clock import VirtualClock, utc_now
     from watchlink.session import default_plan
     from watchlink.sources.virtual.cohort import VirtualCohort

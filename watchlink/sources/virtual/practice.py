@@ -22,7 +22,7 @@ from watchlink.sources.virtual.wearable import VirtualWearable
 from watchlink.vocabulary import meaning_of
 
 ALIASES: Final = ("Heron", "Otter", "Wren", "Ibis", "Lark", "Marten", "Finch", "Robin")
-_WEARABLES: Final = (
+WEARABLES: Final = (
     "polar-h10",
     "garmin-hrm-dual",
     "garmin-watch",
@@ -100,9 +100,11 @@ def practice(*, plan: Plan, people: int, seed: int, aliases: Sequence[str] = ALI
         events.append(start)
         start_s, end_s = start.at_us / _US_PER_S, start.at_us / _US_PER_S + block.minutes * 60
         for alias in aliases:
-            stretches[alias].append(Stretch(start_s=start_s, activity=_IN_PHASE[BLOCK_PHASES[block.kind]]))
+            stretches[alias].append(Stretch(start_s=start_s, activity=IN_PHASE[BLOCK_PHASES[block.kind]]))
         if block.kind == "feedback":
-            events += _react(chance, _feedback(chance, aliases, since_s=start_s + 30, until_s=end_s - 30), responses)
+            events += _react(
+                chance, feedback_marks(chance, aliases, since_s=start_s + 30, until_s=end_s - 30), responses
+            )
         if block.kind != "role-play":
             continue
         at_s = start_s + 5
@@ -121,15 +123,15 @@ def practice(*, plan: Plan, people: int, seed: int, aliases: Sequence[str] = ALI
             at_s = until_s
     everybody: list[VirtualPerson] = []
     for seat, alias in enumerate(aliases):
-        movements = _movements(random.Random(f"{seed} {alias} movements"), plan, responses[alias])
-        events += _seen(random.Random(f"{seed} {alias} seen"), alias, movements, plan)
-        profile = load_profiles()[_WEARABLES[seat]]
+        movements = movements_of(random.Random(f"{seed} {alias} movements"), plan, responses[alias])
+        events += marks_of_movements(random.Random(f"{seed} {alias} seen"), alias, movements, plan)
+        profile = load_profiles()[WEARABLES[seat]]
         everybody.append(_person(alias, profile, seed, stretches[alias], responses[alias], movements))
-    entered = [_entered(random.Random(f"{seed} {number} entered"), event) for number, event in enumerate(events)]
+    entered = [as_entered(random.Random(f"{seed} {number} entered"), event) for number, event in enumerate(events)]
     return Practice(people=tuple(everybody), events=tuple(sorted(entered, key=lambda event: event.at_us)))
 
 
-_IN_PHASE: Final = {
+IN_PHASE: Final = {
     Phase.SILENT: Activity.SILENT,
     Phase.TALK: Activity.LISTEN,
     Phase.MOVEMENT: Activity.MOVE,
@@ -147,7 +149,9 @@ def _marks(chance: random.Random, speaker: str, *, since_s: float, until_s: floa
     return marks
 
 
-def _feedback(chance: random.Random, aliases: Sequence[str], *, since_s: float, until_s: float) -> list[SessionEvent]:
+def feedback_marks(
+    chance: random.Random, aliases: Sequence[str], *, since_s: float, until_s: float
+) -> list[SessionEvent]:
     """What is marked while people tell each other what they saw."""
     marks: list[SessionEvent] = []
     at_s = since_s + chance.uniform(0, 60)
@@ -188,7 +192,7 @@ def _answer(chance: random.Random, mark: SessionEvent, own: list[Response]) -> N
     )
 
 
-def _movements(chance: random.Random, plan: Plan, responses: Sequence[Response]) -> tuple[Movement, ...]:
+def movements_of(chance: random.Random, plan: Plan, responses: Sequence[Response]) -> tuple[Movement, ...]:
     """When somebody gets up, in blocks in which people sit and talk."""
     movements: list[Movement] = []
     for start, block in zip(plan.events(), plan.blocks, strict=True):
@@ -205,7 +209,9 @@ def _movements(chance: random.Random, plan: Plan, responses: Sequence[Response])
     return tuple(movements)
 
 
-def _seen(chance: random.Random, alias: str, movements: Sequence[Movement], plan: Plan) -> list[SessionEvent]:
+def marks_of_movements(
+    chance: random.Random, alias: str, movements: Sequence[Movement], plan: Plan
+) -> list[SessionEvent]:
     """The marks of those movements that the facilitator saw."""
     meaning = meaning_of("stood-up", plan.vocabulary)
     return [
@@ -215,7 +221,7 @@ def _seen(chance: random.Random, alias: str, movements: Sequence[Movement], plan
     ]
 
 
-def _entered(chance: random.Random, event: SessionEvent) -> SessionEvent:
+def as_entered(chance: random.Random, event: SessionEvent) -> SessionEvent:
     """An event as the facilitator entered it: some marks late, with a guess how long ago it was."""
     if event.kind is not EventKind.MARK or chance.random() >= _LATE:
         return event
@@ -238,9 +244,9 @@ def _person(
     heart = Heart(
         chance=random.Random(f"{seed} {alias} heart"),
         temperament=replace(
-            Temperament.drawn_from(chance), activity_bpm=_activity_bpm(random.Random(f"{seed} {alias} manner"))
+            Temperament.drawn_from(chance), activity_bpm=activity_bpm_of(random.Random(f"{seed} {alias} manner"))
         ),
-        stretches=_with_movements(stretches, movements),
+        stretches=with_movements(stretches, movements),
         responses=responses,
     )
     ending = f"{chance.randrange(0x1000, 0x10000):04X}"  # makers put the end of the serial number into the name
@@ -258,7 +264,7 @@ def _person(
     return VirtualPerson(person=alias, profile=profile, wearable=wearable, truth=truth)
 
 
-def _activity_bpm(chance: random.Random) -> dict[Activity, float]:
+def activity_bpm_of(chance: random.Random) -> dict[Activity, float]:
     """What being active does to this person: talking raises some hearts twice as much as others."""
     return {
         Activity.SILENT: 0.0,
@@ -268,7 +274,7 @@ def _activity_bpm(chance: random.Random) -> dict[Activity, float]:
     }
 
 
-def _with_movements(stretches: Sequence[Stretch], movements: Sequence[Movement]) -> list[Stretch]:
+def with_movements(stretches: Sequence[Stretch], movements: Sequence[Movement]) -> list[Stretch]:
     """What somebody does, with the moments in between at which they stand; then they go on with what it is then."""
     plain = sorted(stretches, key=lambda stretch: stretch.start_s)
     shown = list(plain)

@@ -1,0 +1,1 @@
+"""Virtual people and their wearables."""
