@@ -170,8 +170,23 @@ class Evidence:
     self_reports: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def gather(packets: Iterable[Packet]) -> dict[str, Evidence]:
-    """Everybody's page of a log, as they themselves may see it; by pseudonym, in the order in which they come up."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What a log says of everybody, as they themselves may see it.
+
+    Attributes:
+        pages: by pseudonym, in the order in which people come up.
+        lines: their heart rates, second by second.
+        timeline: of the session.
+    """
+
+    pages: dict[str, Evidence]
+    lines: dict[str, HeartLine]
+    timeline: Timeline
+
+
+def gather(packets: Iterable[Packet]) -> Gathered:
+    """Fold a log into everybody's page."""
     fold = SessionFold()
     lines: dict[str, HeartLine] = {}
     beats: dict[str, list[BeatReading]] = {}
@@ -194,7 +209,7 @@ def gather(packets: Iterable[Packet]) -> dict[str, Evidence]:
     timeline = fold.timeline()
     unseen = _unseen(planned)
     people = dict.fromkeys([*shares, *timeline.people, *told])
-    return {
+    pages = {
         person: _page(
             person,
             timeline,
@@ -206,6 +221,7 @@ def gather(packets: Iterable[Packet]) -> dict[str, Evidence]:
         )
         for person in people
     }
+    return Gathered(pages=pages, lines=lines, timeline=timeline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
-DEFAULT_LABEL = "escalation"
+LEAST_PEOPLE: Final = 5
+"""Of fewer people nothing is told of the group: it could be told of one."""
+
+DEFAULT_LABEL: Final = "escalation"
 """The mark whose answer counts where nobody chose another."""
 
 

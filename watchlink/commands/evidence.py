@@ -35,7 +35,7 @@ def evidence_of(archive: Archive, stored: StoredSession) -> dict[str, Evidence]:
             count += 1
             yield packet
 
-    pages = gather(counted())
+    pages = gather(counted()).pages
     records = {person: codec.dump_json(page).decode() for person, page in pages.items()}
     archive.keep_evidence(stored.id, records, by=MADE_BY, packets=count)
     return pages
