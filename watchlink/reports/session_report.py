@@ -353,14 +353,14 @@ def room_rows(report: RoomReport) -> Iterator[Sequence[str | int | float | None]
 
 
 def report_record(report: PersonReport | RoomReport) -> dict[str, Any]:
-    """The report as plain JSON values; `report_schema` describes it."""
+    """The report as plain JSON values."""
     from pydantic import TypeAdapter
 
-    kind: type[PersonReport | RoomReport] = type(report)
-    return {"watchlink_report": 1, "of": _OF[kind], **TypeAdapter(kind).dump_python(report, mode="json")}  # pyright: ignore[reportUnknownArgumentType, reportArgumentType]
+    of = "person" if isinstance(report, PersonReport) else "room"
+    codec: TypeAdapter[Any] = TypeAdapter(type(report))
+    return {"watchlink_report": 1, "of": of} | codec.dump_python(report, mode="json")
 
 
-_OF: Final = {PersonReport: "person", RoomReport: "room"}
 _INTERRUPTED: Final = (
     "This session was interrupted: its recorder ended without closing it. What was recorded until then is here."
 )
