@@ -16,6 +16,7 @@ from watchlink.consent import NOTHING, wording
 from watchlink.devices import alias_fault
 from watchlink.errors import CohortsFileError
 from watchlink.json_file import JsonFile, a_list, a_text, a_text_or_none, an_object, converted
+from watchlink.measures import Measure, Primary
 from watchlink.packets import Purpose
 
 MOST_MEMBERS: Final = 8
@@ -59,12 +60,15 @@ class Cohort:
         name: what it is called.
         members: in the order of their numbers.
         made_on, closed_on: days; `closed_on` is None while it practises.
+        primary: the one measure that was declared before the first week; None for a cohort that was made before one was
+            asked for.
     """
 
     name: str
     members: tuple[Member, ...]
     made_on: date
     closed_on: date | None = None
+    primary: Primary | None = None
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -141,6 +145,7 @@ def _record(cohort: Cohort) -> dict[str, Any]:
         "name": cohort.name,
         "made_on": cohort.made_on.isoformat(),
         "closed_on": None if cohort.closed_on is None else cohort.closed_on.isoformat(),
+        "primary": None if cohort.primary is None else _primary_record(cohort.primary),
         "members": [
             {
                 "alias": member.alias,
@@ -171,10 +176,33 @@ def _cohort(record: dict[str, Any]) -> Cohort:
         members=tuple(_member(an_object(entry, "a member")) for entry in a_list(record, "members")),
         made_on=converted(record, "made_on", date.fromisoformat),
         closed_on=_day(record, "closed_on"),
+        primary=None if record.get("primary") is None else _primary(an_object(record["primary"], "primary")),
     )
     if (fault := cohort_fault(cohort.name, cohort.people)) is not None:
         raise ValueError(fault.rstrip("."))
     return cohort
+
+
+def _primary_record(primary: Primary) -> dict[str, str]:
+    return {
+        "measure": primary.measure,
+        "label": primary.label,
+        "declared_on": primary.declared_on.isoformat(),
+        "digest": primary.digest,
+    }
+
+
+def _primary(record: dict[str, Any]) -> Primary:
+    primary = Primary(
+        measure=converted(record, "measure", Measure),
+        label=a_text(record, "label"),
+        declared_on=converted(record, "declared_on", date.fromisoformat),
+    )
+    if a_text(record, "digest") != primary.digest:
+        raise ValueError(
+            f"the declared measure was changed after it was declared: {primary.text!r} does not fit its digest"
+        )
+    return primary
 
 
 def _member(record: dict[str, Any]) -> Member:

@@ -25,6 +25,7 @@ from watchlink.cohorts import (
 )
 from watchlink.consent import NOTHING, wording
 from watchlink.errors import CohortsFileError
+from watchlink.measures import Measure, Primary
 from watchlink.packets import Purpose
 
 _DAY = date(2026, 11, 23)
@@ -57,6 +58,8 @@ _COHORTS = st.lists(
         ).map(tuple),
         made_on=st.dates(),
         closed_on=st.none() | st.dates(),
+        primary=st.none()
+        | st.builds(Primary, measure=st.sampled_from(Measure), label=st.text(), declared_on=st.dates()),
     ),
     unique_by=lambda cohort: cohort.name.casefold(),
     max_size=4,
@@ -223,3 +226,32 @@ def test_cohorts_and_people_are_found_however_they_are_capitalised() -> None:
     assert _LIONS.member("hERON") is _LIONS.members[0]
     assert _LIONS.member("Wren") is None
     assert _LIONS.people == ("Heron", "Otter")
+
+
+_DECLARED = {"measure": "response", "label": "escalation", "declared_on": "2026-11-23"}
+_DIGEST = Primary(measure=Measure.RESPONSE, label="escalation", declared_on=_DAY).digest
+
+
+def test_a_declared_measure_is_kept_with_the_digest_of_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "cohorts.json"
+    primary = Primary(measure=Measure.RESPONSE, label="escalation", declared_on=_DAY)
+    save_cohorts(path, [replace(_LIONS, primary=primary)])
+    (entry,) = json.loads(path.read_text())["cohorts"]
+    assert entry["primary"] == {**_DECLARED, "digest": _DIGEST}
+    assert load_cohorts(path)[0].primary == primary
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"measure": "recovery"},
+        {"label": "rise"},
+        {"declared_on": "2026-11-24"},
+        {"digest": "0" * 16},
+    ],
+)
+def test_a_measure_that_was_changed_after_it_was_declared_is_found_out(tmp_path: Path, change: dict[str, str]) -> None:
+    path = tmp_path / "cohorts.json"
+    path.write_text(json.dumps(_whole(primary={**_DECLARED, "digest": _DIGEST, **change})))
+    with pytest.raises(CohortsFileError, match=r"the declared measure was changed after it was declared: .*Mend it"):
+        load_cohorts(path)

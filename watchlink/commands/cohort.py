@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,6 +16,7 @@ from watchlink.texts import shown
 
 if TYPE_CHECKING:
     from watchlink.cohorts import Cohort
+    from watchlink.measures import Measure, Primary
 
 cohort = typer.Typer(help="Cohorts: who practises together, and what each lets others see.", no_args_is_help=True)
 
@@ -23,6 +25,13 @@ CohortsOption = Annotated[
 ]
 CohortArgument = Annotated[str, typer.Argument(metavar="COHORT", help="The cohort's name.")]
 _NOBODY_ASKED: Final = "not asked yet"
+# What can be declared, in the words of the question.
+_MEASURES: Final = {
+    "response": "how far the heart rate rises after one sort of mark, as speaker, in scenarios that nobody has met",
+    "resting-heart-rate": "the heart rate in the silent baselines",
+    "resting-variability": "ln RMSSD in the silent baselines; needs wearables that send intervals between beats",
+    "recovery": "in which time half of a heart rate rise is gone",
+}
 
 
 def cohorts_path(chosen: Path | None) -> Path:
@@ -61,12 +70,22 @@ def new(
         typer.Argument(metavar="ALIAS...", help="Pseudonyms that the people chose, in order of their numbers."),
     ],
     *,
+    primary: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(_MEASURES), help="The one measure by which its weeks are looked at.", show_default="asked"
+        ),
+    ] = None,
+    event: Annotated[
+        str | None, typer.Option(metavar="MARK", help="For response: after which mark.", show_default="escalation")
+    ] = None,
     cohorts: CohortsOption = None,
     devices: DevicesOption = None,
 ) -> None:
     """Make a cohort of up to eight people. Nothing of anybody's body is shown to others until they say yes."""
     from watchlink.clock import utc_now
     from watchlink.cohorts import Cohort, Member, cohort_fault, load_cohorts, of_name, put, save_cohorts
+    from watchlink.measures import Primary
 
     if (fault := cohort_fault(name, people)) is not None:
         raise typer.BadParameter(shown(fault))
@@ -74,9 +93,17 @@ def new(
     known = load_cohorts(path)
     if of_name(known, name) is not None:
         raise typer.BadParameter(shown(f"There is a cohort called {name} already. watchlink cohort show {name}"))
-    made = Cohort(name=name, members=tuple(Member(alias=alias) for alias in people), made_on=utc_now().date())
-    save_cohorts(path, put(known, made))
+    measure, label = _declared(primary, event)
+    today = utc_now().date()
+    made = Cohort(
+        name=name,
+        members=tuple(Member(alias=alias) for alias in people),
+        made_on=today,
+        primary=Primary(measure=measure, label=label, declared_on=today),
+    )
+    save_cohorts(path, put(load_cohorts(path), made))
     typer.echo(shown(f"{name}: {', '.join(made.people)}."))
+    say(f"Its one measure: {_primary_words(made.primary)}. It cannot be changed later without showing.")
     without = _without_wearable(made, devices)
     if without:
         say(f"Without a wearable so far: {', '.join(without)}. Each pairs their own: watchlink pair --alias ALIAS")
@@ -134,6 +161,7 @@ def show(
         shares = agreed(member.shares) if asked else _NOBODY_ASKED
         table.add_row(*(Text(shown(str(cell))) for cell in (number, member.alias, wearable, test, shares, since)))
     Console().print(table)
+    say(f"Its one measure: {_primary_words(one.primary)}.")
 
 
 @cohort.command()
@@ -200,6 +228,47 @@ def close(
     typer.echo(shown(f"{one.name} is closed. Its sessions stay in the archive: watchlink session list"))
 
 
+def _declared(primary: str | None, event: str | None) -> tuple[Measure, str]:
+    """What the person declared, as options or as an answer; where nobody answers, the response to an escalation."""
+    from watchlink.commands.asking import Asking, tell
+    from watchlink.measures import DEFAULT_LABEL, Measure
+
+    if primary is None and event is None and sys.stdin.isatty():
+        tell(
+            "By which one measure are its weeks to be looked at? Of many, one always moves by luck: so it is said now."
+        )
+        for number, (name, words) in enumerate(_MEASURES.items(), 1):
+            tell(f"  {number}. {name}: {words}")
+        chosen = Asking(yes=False, instead="Say it with --primary.").choose(
+            "Which", len(_MEASURES), also_means="for the first"
+        )
+        primary = list(_MEASURES)[(chosen or 1) - 1]
+    measure = _measure(primary or Measure.RESPONSE)
+    if measure is not Measure.RESPONSE:
+        if event is not None:
+            raise typer.BadParameter("--event is for --primary response.")
+        return measure, ""
+    label = DEFAULT_LABEL if event is None else event.strip()
+    if not label or not label.isprintable():
+        raise typer.BadParameter("--event is a mark of the plan, for instance escalation.")
+    return measure, label
+
+
+def _measure(name: str) -> Measure:
+    from watchlink.measures import Measure
+
+    try:
+        return Measure(name.casefold())
+    except ValueError as error:
+        raise typer.BadParameter(shown(f"{name!r} is no measure. Say one of {', '.join(_MEASURES)}.")) from error
+
+
+def _primary_words(primary: Primary | None) -> str:
+    if primary is None:
+        return "none was declared"
+    return f"{primary.text} ({primary.digest})"
+
+
 def _without_wearable(one: Cohort, devices: Path | None) -> list[str]:
     from watchlink.devices import load_devices, of_alias
 
@@ -218,6 +287,14 @@ def _record(one: Cohort) -> dict[str, object]:
         "cohort": one.name,
         "made_on": one.made_on.isoformat(),
         "closed_on": None if one.closed_on is None else one.closed_on.isoformat(),
+        "primary": None
+        if one.primary is None
+        else {
+            "measure": one.primary.measure,
+            "label": one.primary.label,
+            "declared_on": one.primary.declared_on.isoformat(),
+            "digest": one.primary.digest,
+        },
         "members": [
             {
                 "number": number,

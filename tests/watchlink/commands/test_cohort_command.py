@@ -17,6 +17,7 @@ from watchlink.cohorts import Cohort, Member, load_cohorts, save_cohorts
 from watchlink.commands import main
 from watchlink.consent import ALWAYS, WORDS, wording
 from watchlink.devices import Device, LastTest, save_devices
+from watchlink.measures import Measure
 from watchlink.packets import Purpose
 from watchlink.readings import Grade
 from watchlink.unit_audit import RrUnitVerdict
@@ -144,6 +145,55 @@ def test_the_list_names_everybody_and_what_is_closed(run: Run, path: Path) -> No
         "Lions: Heron, Otter; since 2026-03-01",
     ]
     assert [json.loads(line)["cohort"] for line in run("list", "--json").out.splitlines()] == ["bears", "Lions"]
+
+
+class _Keyboard(io.StringIO):
+    """Standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("options", "typed", "declared"),
+    [
+        ([], "", (Measure.RESPONSE, "escalation")),
+        (["--event", "blame"], "", (Measure.RESPONSE, "blame")),
+        (["--primary", "recovery"], "", (Measure.RECOVERY, "")),
+        (["--primary", "resting-heart-rate"], "", (Measure.RESTING_HEART_RATE, "")),
+        ([], _Keyboard("\n"), (Measure.RESPONSE, "escalation")),
+        ([], _Keyboard("7\n3\n"), (Measure.RESTING_VARIABILITY, "")),
+    ],
+)
+def test_a_new_cohort_declares_one_measure_with_its_day_and_digest(
+    run: Run, path: Path, options: list[str], typed: str | io.StringIO, declared: tuple[Measure, str]
+) -> None:
+    made = run("new", "Lions", "Heron", *options, typed=typed)
+    assert made.code == 0
+    primary = _only(path).primary
+    assert primary is not None
+    assert (primary.measure, primary.label, primary.declared_on) == (*declared, _only(path).made_on)
+    assert primary.digest in made.err
+    assert json.loads(run("show", "Lions", "--json").out)["primary"]["digest"] == primary.digest
+    assert primary.text in run("show", "Lions").err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--primary", "[red]happiness"], "'[red]happiness' is no measure. Say one of response,"),
+        (["--primary", "recovery", "--event", "blame"], "--event is for --primary response."),
+        (["--event", " "], "--event is a mark of the plan"),
+    ],
+)
+def test_what_is_no_measure_is_refused_and_no_cohort_is_made(
+    run: Run, path: Path, options: list[str], words: str
+) -> None:
+    refused = run("new", "Lions", "Heron", *options)
+    assert refused.code == 2
+    assert words in refused.refusal
+    assert not path.exists()
 
 
 # --- show ------------------------------------------------------------------------------------------------------------
