@@ -59,22 +59,25 @@ class Rest:
     pulse: bool = False
 
     @property
-    def heart_rate_fault(self) -> str:
-        """Why its heart rate is not used; empty if it is."""
+    def fault(self) -> str:
+        """Why it is not used at all; empty if its heart rate is.
+
+        The heart rate of an electrical sensor comes from its beats, so it is no surer than they are.
+        """
         if self.known_pct < LEAST_KNOWN_PCT:
             return f"the heart rate is known in {self.known_pct:.0f} % of the time, less than {LEAST_KNOWN_PCT:.0f} %"
-        return ""
+        return "" if self.pulse else self._corrected_fault
 
     @property
     def variability_fault(self) -> str:
         """Why its RMSSD is not used; empty if it is."""
-        if self.heart_rate_fault or self.hrv_absent_because:
-            return self.heart_rate_fault or self.hrv_absent_because
-        if self.corrected_pct > MOST_CORRECTED_PCT:
-            return (
-                f"{self.corrected_pct:.0f} % of the intervals had to be corrected, more than {MOST_CORRECTED_PCT:.0f} %"
-            )
-        return ""
+        return self.fault or self.hrv_absent_because or self._corrected_fault
+
+    @property
+    def _corrected_fault(self) -> str:
+        if self.corrected_pct <= MOST_CORRECTED_PCT:
+            return ""
+        return f"{self.corrected_pct:.0f} % of the intervals had to be corrected, more than {MOST_CORRECTED_PCT:.0f} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

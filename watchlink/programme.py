@@ -23,6 +23,7 @@ from watchlink.evidence import Evidence, Rest
 from watchlink.measures import DEFAULT_LABEL, LEAST_PEOPLE, Measure, Primary
 from watchlink.packets import Purpose, Role
 from watchlink.readings import Grade
+from watchlink.self_reports import RATING_AFTER, RATING_BEFORE, YES, answer_fault
 
 WEEKS_BEFORE: Final = 2.0
 """Baselines count from so long before the first session."""
@@ -32,9 +33,6 @@ _NEEDS: Final[Mapping[Measure, Purpose]] = {
     Measure.RESPONSE: Purpose.HEART_RATE,
     Measure.RECOVERY: Purpose.RISES,
 }
-_YES: Final = "yes"
-RATING_BEFORE: Final = "rating-before"
-RATING_AFTER: Final = "rating-after"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,7 +366,7 @@ def _measures(
                 points = [
                     _point(one, first, series, rest.heart_rate_bpm)
                     for one, rest in _rests(recorded)
-                    if not rest.heart_rate_fault and rest.heart_rate_bpm is not None
+                    if not rest.fault and rest.heart_rate_bpm is not None
                 ]
             case Measure.RESPONSE:
                 unit, compared = "bpm", f"heart rate after {label}, while speaking, in scenarios that nobody had met"
@@ -445,12 +443,12 @@ def _completeness(
 ) -> Completeness:
     attended = {one.number for one in recorded if one.kind is SessionKind.SESSION and one.page.reports}
     rests = [(one, rest) for one, rest in _rests(recorded) if one.page.reports]
-    usable = [one for one, rest in rests if not rest.heart_rate_fault]
+    usable = [one for one, rest in rests if not rest.fault]
     # A watch that sends no intervals has no fault: it gives a heart rate, and that is used.
     faults = Counter(
         rest.variability_fault
         for one, rest in rests
-        if rest.variability_fault and (one.page.grade is not Grade.RATE or rest.heart_rate_fault)
+        if rest.variability_fault and (one.page.grade is not Grade.RATE or rest.fault)
     )
     with_one = {_whole_week(one, first) for one in usable}
     wearables = [one.page.profile for one in recorded if one.page.reports]
@@ -480,13 +478,14 @@ def _rises(recorded: Iterable[Recorded], first: datetime) -> Iterator[WeekRises]
 
 def _ratings(recorded: Iterable[Recorded], first: datetime) -> Iterator[Rating]:
     for one in recorded:
-        before, after = (_whole(one.page.self_reports.get(item)) for item in (RATING_BEFORE, RATING_AFTER))
+        before, after = (_rated(one.page, item) for item in (RATING_BEFORE, RATING_AFTER))
         if one.kind is SessionKind.SESSION and (before is not None or after is not None):
             yield Rating(week=_whole_week(one, first), before=before, after=after)
 
 
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() and int(text) <= 10 else None
+def _rated(page: Evidence, item: str) -> int | None:
+    answer = page.self_reports.get(item)
+    return None if answer is None or answer_fault(item, answer) is not None else int(answer)
 
 
 def _confounders(recorded: Iterable[Recorded]) -> tuple[tuple[str, int], ...]:
@@ -495,6 +494,6 @@ def _confounders(recorded: Iterable[Recorded]) -> tuple[tuple[str, int], ...]:
         for one in recorded
         if one.kind is SessionKind.BASELINE
         for item, answer in one.page.self_reports.items()
-        if answer == _YES
+        if answer == YES
     )
     return tuple(sorted(said.items()))

@@ -15,6 +15,7 @@ import typer
 
 from watchlink import __version__
 from watchlink.commands.analyse import analyse
+from watchlink.commands.baseline import baseline
 from watchlink.commands.board import board, mark
 from watchlink.commands.cohort import cohort
 from watchlink.commands.convert import convert
@@ -27,8 +28,10 @@ from watchlink.commands.inspect import inspect
 from watchlink.commands.live import live
 from watchlink.commands.pair import pair
 from watchlink.commands.profiles import profiles
+from watchlink.commands.progress import progress
 from watchlink.commands.record import record
 from watchlink.commands.replay import replay
+from watchlink.commands.report import report
 from watchlink.commands.scan import scan
 from watchlink.commands.session import session
 from watchlink.commands.show import schema, show
@@ -45,6 +48,7 @@ app.command()(ends_with_its_reader(demo))
 app.command()(ends_with_its_reader(doctor))
 app.command()(ends_with_its_reader(scan))
 app.command()(ends_with_its_reader(pair))
+app.command()(ends_with_its_reader(baseline))
 app.command()(ends_with_its_reader(board))
 app.command()(ends_with_its_reader(mark))
 app.command()(ends_with_its_reader(live))
@@ -54,6 +58,8 @@ app.command()(ends_with_its_reader(inspect))
 app.command()(ends_with_its_reader(decode))
 app.command()(ends_with_its_reader(convert))
 app.command()(ends_with_its_reader(show))
+app.command()(ends_with_its_reader(report))
+app.command()(ends_with_its_reader(progress))
 app.command()(ends_with_its_reader(schema))
 app.command()(ends_with_its_reader(analyse))
 app.add_typer(devices, name="devices")

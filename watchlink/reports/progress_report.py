@@ -168,8 +168,8 @@ def progress_record(progress: PersonProgress | CohortProgress) -> dict[str, Any]
     from pydantic import TypeAdapter
 
     of = "person" if isinstance(progress, PersonProgress) else "cohort"
-    codec: TypeAdapter[Any] = TypeAdapter(type(progress))
-    return {"watchlink_progress": 1, "of": of} | codec.dump_python(progress, mode="json")
+    values: dict[str, Any] = TypeAdapter(type(progress)).dump_python(progress, mode="json")
+    return {"watchlink_progress": 1, "of": of} | values
 
 
 _UNDECLARED: Final = (

@@ -357,8 +357,8 @@ def report_record(report: PersonReport | RoomReport) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     of = "person" if isinstance(report, PersonReport) else "room"
-    codec: TypeAdapter[Any] = TypeAdapter(type(report))
-    return {"watchlink_report": 1, "of": of} | codec.dump_python(report, mode="json")
+    values: dict[str, Any] = TypeAdapter(type(report)).dump_python(report, mode="json")
+    return {"watchlink_report": 1, "of": of} | values
 
 
 _INTERRUPTED: Final = (
@@ -418,7 +418,7 @@ def _rises_sentence(counted: Sequence[OwnRise], explained: int) -> str:
 
 def _rest_sentence(rest: Rest) -> str:
     if rest.heart_rate_bpm is None:
-        return f"At rest: {rest.heart_rate_fault}."
+        return f"At rest: {rest.fault}."
     variability = (
         f"RMSSD {rest.rmssd_ms:.0f} ms from {rest.beats} intervals, {rest.corrected_pct:.0f} % of them corrected"
         if rest.rmssd_ms is not None and not rest.variability_fault
