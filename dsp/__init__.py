@@ -22,6 +22,7 @@ from dsp.series import LABELS, CleanSeries
 from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
 from dsp.spikes import Spike, SpikeDetector, SpikeEnding, SpikeStart, rmssd_change_pct
 from dsp.time_domain import TimeDomain, time_domain
+from dsp.trend import CohortTrend, Trend, Verdict, cohort_trend, person_trend
 from dsp.uncertainty import LEVEL_PCT, Interval, Intervals
 from dsp.windows import HrvMetrics, HrvWindow, Quality, hrv
 
@@ -39,6 +40,7 @@ __all__ = [
     "Change",
     "CleanBeat",
     "CleanSeries",
+    "CohortTrend",
     "Dfa",
     "HeartRateSample",
     "HeartRateTrace",
@@ -66,18 +68,22 @@ __all__ = [
     "TimeDomain",
     "TooLong",
     "TooShort",
+    "Trend",
     "Usual",
     "UsualFrom",
+    "Verdict",
     "analyse",
     "at_least",
     "bands",
     "breathing_rate",
     "burg",
     "clean",
+    "cohort_trend",
     "dfa",
     "hrv",
     "lomb_scargle",
     "multiscale_entropy",
+    "person_trend",
     "rmssd_change_pct",
     "sample_entropy",
     "smoothness_priors",
