@@ -21,6 +21,7 @@ from dsp.recovery import Recovery, RecoveryStage, RecoveryVerdict
 from dsp.series import LABELS, CleanSeries
 from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
 from dsp.spikes import Spike, SpikeDetector, SpikeEnding, SpikeStart, rmssd_change_pct
+from dsp.tachogram import tachogram
 from dsp.time_domain import TimeDomain, time_domain
 from dsp.uncertainty import LEVEL_PCT, Interval, Intervals
 from dsp.windows import HrvMetrics, HrvWindow, Quality, hrv
@@ -81,6 +82,7 @@ __all__ = [
     "rmssd_change_pct",
     "sample_entropy",
     "smoothness_priors",
+    "tachogram",
     "time_domain",
     "welch",
 ]
