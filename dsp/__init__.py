@@ -21,6 +21,7 @@ from dsp.recovery import Recovery, RecoveryStage, RecoveryVerdict
 from dsp.series import LABELS, CleanSeries
 from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
 from dsp.spikes import Spike, SpikeDetector, SpikeEnding, SpikeStart, rmssd_change_pct
+from dsp.tachogram import tachogram
 from dsp.time_domain import TimeDomain, time_domain
 from dsp.trend import CohortTrend, Trend, Verdict, cohort_trend, person_trend
 from dsp.uncertainty import LEVEL_PCT, Interval, Intervals
@@ -87,6 +88,7 @@ __all__ = [
     "rmssd_change_pct",
     "sample_entropy",
     "smoothness_priors",
+    "tachogram",
     "time_domain",
     "welch",
 ]

@@ -4,8 +4,8 @@ Strategy: values of one week share that week's nights and illnesses, so the week
 however often it was measured. Through the weeks goes a Theil-Sen line (the median of the slopes between all pairs of
 weeks, which one odd week cannot turn), pairs of one wearable only. Its error comes from a bootstrap of the weeks'
 residuals, made larger for the few that there are, and its interval is that of Student's t. Over several people their
-slopes are held against zero by flipping signs, all of them, which needs no assumption but symmetry; the interval is that
-test turned round (Hartigan: the means of all subsets). What so much data could have shown is told beside.
+slopes are held against zero by flipping signs, all of them, which needs no assumption but symmetry; the interval is
+that test turned round (Hartigan: the means of all subsets). What so much data could have shown is told beside.
 
 References:
     P. K. Sen, J. Am. Stat. Assoc. 63(324), 1968, doi 10.1080/01621459.1968.10480934.

@@ -56,3 +56,7 @@ class CohortsFileError(WatchlinkError):
 
 class DevicesFileError(WatchlinkError):
     """The file of remembered wearables cannot be read, understood or written; it is left as it was."""
+
+
+class ExportError(WatchlinkError):
+    """A recording cannot be written in the format of another tool. Nothing of it was left on the disk."""

@@ -1,22 +1,19 @@
 """Small JSON files that a person can read: written as a whole, read with a reason for whatever is wrong.
 
-Strategy: a file is written beside the old one and then put in its place, so that a reader, a crash or a second program
-meets the old file or the new one, never half of one. Only its owner may read it. One that cannot be understood is left
-as it is: it may hold what somebody wants back.
+Strategy: a file is put in its place as a whole and for its owner alone (`files.write_whole`). One that cannot be
+understood is left as it is: it may hold what somebody wants back.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from watchlink.errors import WatchlinkError
+from watchlink.files import write_whole
 
 T = TypeVar("T")
 
@@ -76,7 +73,7 @@ class JsonFile:
         text = json.dumps({self.key: self.version, **record}, indent=2) + "\n"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path.resolve(), text.encode())
+            write_whole(path.resolve(), text.encode())
         except OSError as error:
             raise self.error(
                 f"{path} cannot be written: {error.strerror}. "
@@ -152,18 +149,3 @@ def converted(record: dict[str, Any], key: str, convert: Callable[[str], T]) -> 
         return convert(text)
     except ValueError as error:
         raise ValueError(f"{key} {text!r} is not valid") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file as a whole: mkstemp makes it readable by its owner alone."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise

@@ -13,6 +13,7 @@ from watchlink.errors import (
     CaptureError,
     CohortsFileError,
     DevicesFileError,
+    ExportError,
     LinkError,
     LinkFault,
     SessionFileError,
@@ -30,6 +31,14 @@ POOR: Final = 7
 FILE: Final = 8
 INTERRUPTED: Final = 130
 
+_FILE_ERRORS: Final = (
+    CaptureError,
+    ArchiveError,
+    CohortsFileError,
+    SessionFileError,
+    DevicesFileError,
+    ExportError,
+)
 _NOT_FOUND_FAULTS: Final = frozenset({LinkFault.NOT_FOUND, LinkFault.UNREACHABLE, LinkFault.NO_HEART_RATE})
 
 
@@ -52,6 +61,6 @@ def exit_code(error: WatchlinkError) -> int:
     """The exit code of an error."""
     if isinstance(error, LinkError):
         return NOT_FOUND if error.fault in _NOT_FOUND_FAULTS else NO_BLUETOOTH
-    if isinstance(error, CaptureError | ArchiveError | CohortsFileError | SessionFileError | DevicesFileError):
+    if isinstance(error, _FILE_ERRORS):
         return FILE
     return FAILURE

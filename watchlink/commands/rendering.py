@@ -52,7 +52,7 @@ def deliver(
     output. A file is written as a whole, for its owner alone.
 
     Raises:
-        OutputError: it cannot be written; what was there before is still there.
+        ExportError: it cannot be written; what was there before is still there.
     """
     if format_name is None and out is None:
         from rich.console import Console
@@ -69,9 +69,15 @@ def deliver(
     if out is None or out == _STANDARD_OUTPUT:
         sys.stdout.write(text)
         return
+    from watchlink.errors import ExportError
     from watchlink.files import write_whole
 
-    write_whole(out, text.encode())
+    try:
+        write_whole(out, text.encode())
+    except OSError as error:
+        raise ExportError(
+            f"{out} cannot be written: {error.strerror}. Nothing was changed. Make room, or choose another --out."
+        ) from error
     say(f"{out} is written. Only you can read it.")
 
 
@@ -101,6 +107,8 @@ def _text(
         case ReportFormat.JSON:
             return json.dumps(record(), ensure_ascii=False, indent=1) + "\n"
         case ReportFormat.CSV:
-            from watchlink.cells import csv_text
+            from watchlink.exports.cells import table, typed
 
-            return csv_text(rows())
+            header, *others = rows()
+            cells = ([typed(cell) if isinstance(cell, str) else cell for cell in row] for row in others)
+            return table([str(heading) for heading in header], cells)
