@@ -67,7 +67,10 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
     try:
         writer.setHeader(_header(part, begin_s))
         writer.setSignalHeaders(
-            [_signal("RR intervals", "ms", TACHOGRAM_HZ, _STEPS_PER_MS), _signal("Heart rate", "bpm", 1, _STEPS_PER_BPM)]
+            [
+                _signal("RR intervals", "ms", TACHOGRAM_HZ, _STEPS_PER_MS),
+                _signal("Heart rate", "bpm", 1, _STEPS_PER_BPM),
+            ]
         )
         writer.set_number_of_annotation_signals(signals)
         writer.writeSamples(samples, digital=True)
