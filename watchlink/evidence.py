@@ -150,7 +150,8 @@ class Evidence:
         swaps: how often another wearable was put on.
         shares: what the person let others see at the end; None where nobody was asked.
         reports: of the wearable.
-        heart_rate_s: seconds with a heart rate.
+        heart_rate_s: seconds with a heart rate, movement left out.
+        still_s: of the recording, movement left out.
         duration_s: of the recording.
         usual_bpm: the own usual at the end; None where not known.
         rests, answers, rises, exposures: in order of time.
@@ -164,6 +165,7 @@ class Evidence:
     shares: frozenset[Purpose] | None
     reports: int
     heart_rate_s: float
+    still_s: float
     duration_s: float
     usual_bpm: float | None
     rests: tuple[Rest, ...] = ()
@@ -260,9 +262,8 @@ def _page(
 ) -> Evidence:
     events = tuple(event for event in timeline.events if event.kind is not EventKind.NOTE)
     until_s = timeline.duration_s
-    seconds = HeartSeconds.of(
-        line.at_s, line.heart_rate_bpm, until_s=until_s, without=movement(events, until_s=until_s)
-    )
+    moving = list(movement(events, until_s=until_s))
+    seconds = HeartSeconds.of(line.at_s, line.heart_rate_bpm, until_s=until_s, without=moving)
     stretches = list(_stretches(events, person, until_s=until_s))
     counts = timeline.people.get(person)
     grade = None if counts is None else counts.grade
@@ -274,6 +275,7 @@ def _page(
         shares=shares,
         reports=0 if counts is None else counts.notifications,
         heart_rate_s=seconds.known_s,
+        still_s=max(1.0, until_s - sum(end_s - since_s for since_s, end_s in moving)),
         duration_s=until_s,
         usual_bpm=None if counts is None else counts.usual_bpm,
         rests=tuple(_rest(*silent, seconds=seconds, beats=beats, grade=grade) for silent in _silent(events, until_s)),

@@ -62,11 +62,13 @@ def record_programme(*, people: int, seed: int, archive: Path | None, cohorts: P
 def _cohort(made: Programme) -> Cohort:
     from watchlink.cohorts import Cohort, Member
     from watchlink.consent import wording
+    from watchlink.measures import DEFAULT_LABEL, Measure, Primary
 
     members = [
         Member(alias=one.person, shares=one.shares, agreed_on=one.agreed_on, wording=wording()) for one in made.shares
     ]
-    return Cohort(name=COHORT, members=tuple(members), made_on=made.began_on)
+    primary = Primary(measure=Measure.RESPONSE, label=DEFAULT_LABEL, declared_on=made.began_on)
+    return Cohort(name=COHORT, members=tuple(members), made_on=made.began_on, primary=primary)
 
 
 def _write(made: Programme, archive: Archive) -> None:

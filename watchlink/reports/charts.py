@@ -64,10 +64,9 @@ def heart_chart(chart: HeartChart) -> str:
         )
     if chart.usual_bpm is not None:
         shapes.append(_line(_LEFT, y(chart.usual_bpm), _WIDTH - _RIGHT, y(chart.usual_bpm), "var(--ink)", dashes="6 4"))
-        shapes.append(_words(_WIDTH - _RIGHT, y(chart.usual_bpm) - 5, "own usual", anchor="end"))
     for stretch in _stretches(chart.at_s, chart.heart_rate_bpm):
         points = " ".join(f"{x(at_s):.1f},{y(value):.1f}" for at_s, value in _thinned(stretch, x))
-        shapes.append(f'<polyline points="{points}" fill="none" stroke="var(--heart)" stroke-width="1.4"/>')
+        shapes.append(f'<polyline points="{points}" fill="none" stroke="var(--heart)" stroke-width="1.1"/>')
     for rise in chart.rises:
         at, tip = x(rise.peak_s), y(rise.peak_bpm) - 7
         fill = "none" if rise.explained else "var(--rise)"
@@ -78,10 +77,12 @@ def heart_chart(chart: HeartChart) -> str:
     letters = _letters(moment.label for moment in chart.moments)
     shapes += _moments([(moment.at_s, letters[moment.label]) for moment in chart.moments], x, bottom + 34)
     legend = [f"{letter} {label}" for label, letter in letters.items()]
+    if chart.usual_bpm is not None:
+        legend.insert(0, "- - own usual")
     if any(not rise.explained for rise in chart.rises):
-        legend.insert(0, "▼ heart rate rise")
+        legend.insert(1, "▼ heart rate rise")
     if any(rise.explained for rise in chart.rises):
-        legend.insert(1, "▽ beside movement or trouble")
+        legend.insert(2, "▽ beside movement or trouble")
     height = bottom + 52
     for row in _rows(legend):
         shapes.append(_words(_LEFT, height + 6, row))
@@ -158,7 +159,7 @@ def _estimate(one: Estimate, at: float, x: _Scale, label: float) -> Iterator[str
     filled = "var(--heart)" if one.low is not None else "var(--paper)"
     stroke = 'stroke="var(--heart)" stroke-width="2"'
     yield f'<circle cx="{x(one.value):.1f}" cy="{at:.1f}" r="4.5" fill="{filled}" {stroke}/>'
-    yield _words(_WIDTH - 160, at + 4, f"{one.value:+.1f}  {one.note}", ink=True)
+    yield _words(_WIDTH - 160, at + 4, f"{one.value:+.2g}  {one.note}", ink=True)
 
 
 def _block(block: Span, number: int, x: _Scale, top: float, bottom: float) -> Iterator[str]:

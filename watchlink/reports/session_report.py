@@ -208,7 +208,7 @@ def room_report(gathered: Gathered, *, head: Head) -> RoomReport:
         with_reports=len(heard),
         grades=tuple(Counter(str(page.grade or "unknown") for page in heard).most_common()),
         marks=tuple(marks.most_common()),
-        known_pct=fmean(100 * min(1.0, page.heart_rate_s / page.duration_s) for page in heard) if heard else None,
+        known_pct=fmean(100 * min(1.0, page.heart_rate_s / page.still_s) for page in heard) if heard else None,
         rises=sum(len(_spoken_rises(page)) for page in with_rises) if rises_told else None,
         rises_of=len(with_rises),
         spoken_min=sum(_spoken_s(page) for page in with_rises) / 60 if rises_told else None,
@@ -251,7 +251,9 @@ def room_document(report: RoomReport, gathered: Gathered) -> Document:
     lead = f"{report.with_reports} of {report.people} people were heard in {minutes:.0f} minutes."
     first: list[Part] = [Words(text=lead, tone=Tone.LEAD)]
     if report.known_pct is not None:
-        first.append(Words(text=f"A heart rate was known in {report.known_pct:.0f} % of the time, in the mean."))
+        first.append(
+            Words(text=f"A heart rate was known in {report.known_pct:.0f} % of the time in the mean, breaks left out.")
+        )
     if report.rises is not None and report.spoken_min:
         per_hour = 60 * report.rises / report.spoken_min
         first.append(
@@ -381,19 +383,24 @@ def _lead(report: PersonReport) -> Iterator[str]:
         yield _INTERRUPTED
     half_times = [rise for rise in counted if rise.half_time_s is not None]
     if half_times:
-        spans = ", ".join(f"{rise.half_time_s:.0f} s" for rise in half_times)
-        yield f"Half of the rise was gone after {spans} (told for {len(half_times)} of {len(counted)})."
+        times_s = [rise.half_time_s for rise in half_times if rise.half_time_s is not None]
+        spread = f", {min(times_s):.0f} to {max(times_s):.0f} s," if len(times_s) > 1 else ""
+        yield (
+            f"Half of a rise was gone after {median(times_s):.0f} s{spread} as far as it can be told "
+            f"({len(times_s)} of {len(counted)})."
+        )
     elif counted:
         yield "How fast it settled cannot be told: no curve fits the way down well enough."
-    for one in sorted(report.like_marks, key=lambda one: -abs(one.change_bpm))[:1]:
+    several = [one for one in report.like_marks if one.events > 1]
+    for one in sorted(several, key=lambda one: -abs(one.change_bpm))[:1]:
         sure = (
             "more than it changes by itself"
             if one.low_bpm is not None and one.high_bpm is not None and (one.low_bpm > 0 or one.high_bpm < 0)
             else "no more than it may change by itself"
         )
         yield f"After {one.label} ({_times(one.events)}) it changed by {one.change_bpm:+.0f} bpm: {sure}."
-    known_pct = 100 * min(1.0, page.heart_rate_s / page.duration_s)
-    yield f"A heart rate was known in {known_pct:.0f} % of the time" + (
+    known_pct = 100 * min(1.0, page.heart_rate_s / page.still_s)
+    yield f"A heart rate was known in {known_pct:.0f} % of the time, breaks left out" + (
         "; what happened in the rest is not known." if known_pct < 80 else "."
     )
     if not any(rest.kind == "baseline" for rest in page.rests) and head.kind is SessionKind.SESSION:
