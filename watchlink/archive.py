@@ -27,53 +27,8 @@ from watchlink.clock import Stopwatch, utc_now
 from watchlink.consent import at_the_end
 from watchlink.errors import ArchiveError
 from watchlink.packets import Notification, Packet, Purpose, from_json, kind_of, to_json
+from watchlink.upgrade import APPLICATION_ID, SCHEMA, VERSION, bring_up_to_date, pragma, recognise
 
-_VERSION: Final = 3
-_APPLICATION_ID: Final = 0x574C4E4B  # "WLNK"
-_SCHEMA: Final = (
-    """
-CREATE TABLE session (
-    id INTEGER PRIMARY KEY,
-    title TEXT NOT NULL,
-    started_at TEXT NOT NULL,
-    ended_at TEXT,
-    seen_at TEXT NOT NULL,
-    cohort TEXT,
-    week INTEGER,
-    kind TEXT NOT NULL DEFAULT 'session',
-    evidence_by TEXT
-) STRICT
-""",
-    """
-CREATE TABLE log (
-    session_id INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    at_us INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    wearable TEXT,
-    payload BLOB,
-    record TEXT,
-    PRIMARY KEY (session_id, seq)
-) STRICT, WITHOUT ROWID
-""",
-    """
-CREATE TABLE evidence (
-    session_id INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
-    person TEXT NOT NULL,
-    record TEXT NOT NULL,
-    PRIMARY KEY (session_id, person)
-) STRICT, WITHOUT ROWID
-""",
-)
-# What makes an archive of each older version into one of the next.
-_MIGRATIONS: Final = {
-    1: ("ALTER TABLE session ADD COLUMN cohort TEXT", "ALTER TABLE session ADD COLUMN week INTEGER"),
-    2: (
-        "ALTER TABLE session ADD COLUMN kind TEXT NOT NULL DEFAULT 'session'",
-        "ALTER TABLE session ADD COLUMN evidence_by TEXT",
-        _SCHEMA[2],
-    ),
-}
 # What a version that is only read does not have yet.
 _COLUMNS: Final = {1: "NULL, NULL, 'session'", 2: "cohort, week, 'session'"}
 # A row of the log: session_id, seq, at_us, kind, wearable, payload, record.
@@ -148,11 +103,13 @@ class Archive:
             ArchiveError: no archive can be opened or made there, or it is from a newer watchlink.
         """
         self._path = path
-        self._version = _VERSION
+        self._version = VERSION
         self._columns = "cohort, week, kind"
         if not read_only:
             self._make_file()
         try:
+            if not read_only:
+                bring_up_to_date(self._path)
             self._database = self._open_to_read() if read_only else self._open_to_write()
         except (sqlite3.Error, OSError) as error:
             raise self._error("cannot be opened", error) from error
@@ -160,7 +117,7 @@ class Archive:
             if not read_only:
                 self._prepare()
             else:
-                self._version = self._recognise()
+                self._version = recognise(self._database, self._path)
                 self._columns = _COLUMNS.get(self._version, self._columns)
         except sqlite3.Error as error:
             self._database.close()
@@ -326,7 +283,7 @@ class Archive:
         Raises:
             ArchiveError: the archive cannot be read.
         """
-        if self._version < _VERSION:
+        if self._version < VERSION:
             return None
         try:
             made_by = self._database.execute("SELECT evidence_by FROM session WHERE id = ?", (session_id,)).fetchone()
@@ -417,32 +374,13 @@ class Archive:
         address = f"{self._path.absolute().as_uri()}?mode=ro{'' if in_use else '&immutable=1'}"
         return sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)
 
-    def _recognise(self) -> int:
-        """Make sure that this is an archive that we know; return its version, 0 for one that is not made yet."""
-        # In this order: another program may make the archive between the two questions.
-        made = bool(self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
-        if made and self._pragma("application_id") != _APPLICATION_ID:
-            raise ArchiveError(
-                f"{self._path} is the database of another program, no watchlink archive. "
-                "Choose another file with --archive."
-            )
-        version = self._pragma("user_version")
-        if version > _VERSION:
-            raise ArchiveError(
-                f"The archive {self._path} was written by a newer watchlink (archive version {version}, this one knows "
-                f"{_VERSION}). Update watchlink, or choose another archive with --archive."
-            )
-        return version
-
     def _prepare(self) -> None:
-        version = self._recognise()
+        version = recognise(self._database, self._path)
         self._database.execute("PRAGMA foreign_keys = ON")
         self._use_write_ahead_log()
         self._database.execute("PRAGMA synchronous = FULL")
         if version == 0:
             self._make_schema()
-        elif version < _VERSION:
-            self._migrate()
 
     def _use_write_ahead_log(self) -> None:
         # While another program makes the same archive this is refused at once instead of waiting; a transaction does
@@ -459,23 +397,12 @@ class Archive:
 
     def _make_schema(self) -> None:
         self._database.execute("BEGIN IMMEDIATE")
-        if self._pragma("user_version") == 0:  # else another program made it while we waited for our turn
-            for statement in _SCHEMA:
+        if pragma(self._database, "user_version") == 0:  # else another program made it while we waited for our turn
+            for statement in SCHEMA:
                 self._database.execute(statement)
-            self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+            self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._database.execute(f"PRAGMA user_version = {VERSION}")
         self._database.execute("COMMIT")
-
-    def _migrate(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-        for version in range(self._pragma("user_version"), _VERSION):  # another program may have done it meanwhile
-            for statement in _MIGRATIONS[version]:
-                self._database.execute(statement)
-        self._database.execute(f"PRAGMA user_version = {_VERSION}")
-        self._database.execute("COMMIT")
-
-    def _pragma(self, name: str) -> int:
-        return int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
 
     def _error(self, what: str, error: Exception) -> ArchiveError:
         text = str(error)
