@@ -47,14 +47,14 @@ class Remainder:
             touched is the same object.
         gone: how many packets went, by their sort (`packets.kind_of`).
         redacted: packets of others in whose words the pseudonym stood.
-        payloads: of the reports that went.
+        octets: of the reports that went, as they stood in the archive.
         empty: whether nothing of anybody is left.
     """
 
     left: tuple[Packet | None, ...]
     gone: Counter[str]
     redacted: int
-    payloads: frozenset[bytes]
+    octets: frozenset[bytes]
     empty: bool
 
     @property
@@ -109,7 +109,7 @@ def without(log: Sequence[Packet], person: str) -> Remainder:
     left: list[Packet | None] = []
     gone: Counter[str] = Counter()
     redacted = 0
-    payloads: set[bytes] = set()
+    octets: set[bytes] = set()
     for packet in log:
         wearing.enter(packet)
         stays: Packet | None
@@ -123,7 +123,7 @@ def without(log: Sequence[Packet], person: str) -> Remainder:
             stays = None
         if stays is not packet:
             gone[kind_of(packet)] += 1
-            payloads |= {packet.payload} if isinstance(packet, Notification | Discarded | AttributeRead) else set()
+            octets |= _octets(packet)
         if stays is not None:
             clean = _redacted(stays, redact)
             redacted += stays is packet and clean != packet
@@ -133,7 +133,7 @@ def without(log: Sequence[Packet], person: str) -> Remainder:
         left[_last_sharing(log)] = _nobody_shares(log)
     people = {wearing.person(packet) for packet in left if packet is not None} - {None, DELETED}
     return Remainder(
-        left=tuple(left), gone=gone, redacted=redacted, payloads=frozenset(payloads), empty=bool(gone) and not people
+        left=tuple(left), gone=gone, redacted=redacted, octets=frozenset(octets), empty=bool(gone) and not people
     )
 
 
@@ -195,6 +195,16 @@ def _correction(packet: Correction, theirs: Callable[[str | None], bool], entrie
     if packet.of_us not in entries.staying:
         return None
     return replace(packet, now=_shell(packet.now) if _begins_a_turn(packet.now) else None)
+
+
+def _octets(packet: Packet) -> set[bytes]:
+    match packet:
+        case Notification():
+            return {packet.payload}
+        case Discarded():
+            return {packet.payload.hex().encode()}
+        case _:
+            return set()
 
 
 def _last_sharing(log: Sequence[Packet]) -> int:

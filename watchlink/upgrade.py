@@ -71,6 +71,8 @@ _COUNTS: Final = "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM l
 _COMPANIONS: Final = ("", "-journal", "-wal", "-shm")
 # Another program brings the same archive up to date, or reads it: so long we wait for it.
 _PATIENCE_S: Final = 20.0
+# Another program has it for itself, who knows why.
+_BUSY_S: Final = 5.0
 
 
 def recognise(database: sqlite3.Connection, path: Path) -> int:
@@ -123,7 +125,7 @@ def bring_up_to_date(path: Path) -> None:
                     _replace(old, path)
                     return
         except sqlite3.OperationalError as error:
-            if not _is_busy(error) or since.elapsed_s() > _PATIENCE_S:
+            if not _is_busy(error) or since.elapsed_s() > (_PATIENCE_S if is_old else _BUSY_S):
                 if is_old:
                     raise _error(path, error) from error
                 raise
