@@ -429,7 +429,7 @@ class Archive:
 
     @contextmanager
     def _alone(self) -> Generator[None]:
-        """One transaction in which nobody else has the file, and after which its bytes are zeros: all of it, or nothing.
+        """One transaction in which nobody else has the file, and after which what went is zeros: all of it, or nothing.
 
         Raises:
             NoSessionError: a session is being recorded.
@@ -458,7 +458,7 @@ class Archive:
             raise
 
     def _compact(self) -> bool:
-        """Rewrite the file without the room that was freed, and let other programs in again; say whether it was done."""
+        """Rewrite the file without the room that was freed, and let others in again; say whether it was done."""
         try:
             self._database.execute("VACUUM")
         except sqlite3.Error:

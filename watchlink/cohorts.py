@@ -77,7 +77,9 @@ class Cohort:
     @property
     def goes_on(self) -> date | None:
         """The day on which what is stored of it goes; None while it practises."""
-        return None if self.closed_on is None else self.closed_on + timedelta(days=self.keep_days)
+        if self.closed_on is None:
+            return None
+        return self.closed_on + min(timedelta(days=self.keep_days), date.max - self.closed_on)
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -88,12 +90,14 @@ class Cohort:
         """Who goes by this pseudonym, however it is capitalised."""
         return next((member for member in self.members if member.alias.casefold() == alias.casefold()), None)
 
-    def with_consent(self, alias: str, shares: frozenset[Purpose], *, on: date) -> Cohort:
-        """The same cohort after a person said what they share."""
+    def with_consent(self, alias: str, shares: frozenset[Purpose], *, on: date, words: str | None = None) -> Cohort:
+        """The same cohort after a person said what they share, in the words of today or in those that are named."""
         return replace(
             self,
             members=tuple(
-                replace(member, shares=shares, agreed_on=on, wording=wording()) if member.alias == alias else member
+                replace(member, shares=shares, agreed_on=on, wording=wording() if words is None else words)
+                if member.alias == alias
+                else member
                 for member in self.members
             ),
         )

@@ -2,8 +2,8 @@
 
 Strategy: a pure function over one log, read twice: who wore what is known before anything is taken out, so that what a
 wearable said before its first seat goes with who sat down with it. What is left is the same packets in the same order.
-Only where the meaning of others' entries hangs on one of theirs does a shell stay, without name and words: that somebody
-began to speak (or the speaker before would seem to speak on), and an entry that was corrected to somebody else.
+Only where the meaning of others' entries hangs on one of theirs does a shell stay, without name and words: that
+somebody began to speak (or the speaker before would seem to speak on), and an entry that was corrected to another.
 """
 
 from __future__ import annotations
