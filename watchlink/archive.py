@@ -12,9 +12,11 @@ References:
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import closing
+from collections import Counter
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -25,55 +27,11 @@ from typing import Final, Self, TypeAlias
 from watchlink.ballast import Ballast
 from watchlink.clock import Stopwatch, utc_now
 from watchlink.consent import at_the_end
-from watchlink.errors import ArchiveError
+from watchlink.erasure import redaction, without
+from watchlink.errors import ArchiveError, NoSessionError
 from watchlink.packets import Notification, Packet, Purpose, from_json, kind_of, to_json
+from watchlink.upgrade import APPLICATION_ID, SCHEMA, VERSION, bring_up_to_date, pragma, recognise
 
-_VERSION: Final = 3
-_APPLICATION_ID: Final = 0x574C4E4B  # "WLNK"
-_SCHEMA: Final = (
-    """
-CREATE TABLE session (
-    id INTEGER PRIMARY KEY,
-    title TEXT NOT NULL,
-    started_at TEXT NOT NULL,
-    ended_at TEXT,
-    seen_at TEXT NOT NULL,
-    cohort TEXT,
-    week INTEGER,
-    kind TEXT NOT NULL DEFAULT 'session',
-    evidence_by TEXT
-) STRICT
-""",
-    """
-CREATE TABLE log (
-    session_id INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    at_us INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    wearable TEXT,
-    payload BLOB,
-    record TEXT,
-    PRIMARY KEY (session_id, seq)
-) STRICT, WITHOUT ROWID
-""",
-    """
-CREATE TABLE evidence (
-    session_id INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
-    person TEXT NOT NULL,
-    record TEXT NOT NULL,
-    PRIMARY KEY (session_id, person)
-) STRICT, WITHOUT ROWID
-""",
-)
-# What makes an archive of each older version into one of the next.
-_MIGRATIONS: Final = {
-    1: ("ALTER TABLE session ADD COLUMN cohort TEXT", "ALTER TABLE session ADD COLUMN week INTEGER"),
-    2: (
-        "ALTER TABLE session ADD COLUMN kind TEXT NOT NULL DEFAULT 'session'",
-        "ALTER TABLE session ADD COLUMN evidence_by TEXT",
-        _SCHEMA[2],
-    ),
-}
 # What a version that is only read does not have yet.
 _COLUMNS: Final = {1: "NULL, NULL, 'session'", 2: "cohort, week, 'session'"}
 # A row of the log: session_id, seq, at_us, kind, wearable, payload, record.
@@ -136,6 +94,29 @@ class StoredSession:
     kind: SessionKind = SessionKind.SESSION
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What was deleted.
+
+    Attributes:
+        touched: numbers of the sessions of which something went.
+        removed: those of them of which nothing was left, so that they went as a whole.
+        packets: how many went, by their sort.
+        redacted: packets and titles of others in whose words the pseudonym stood.
+        pages: of evidence, the person's.
+        octets: of the reports that went and that nobody else sent, too: what must not be found any more.
+        compacted: whether the file was rewritten; where not, what went was overwritten with zeros in its place.
+    """
+
+    touched: tuple[int, ...]
+    removed: tuple[int, ...]
+    packets: Mapping[str, int]
+    redacted: int
+    pages: int
+    octets: frozenset[bytes]
+    compacted: bool
+
+
 class Archive:
     """An open archive; a context manager."""
 
@@ -148,11 +129,13 @@ class Archive:
             ArchiveError: no archive can be opened or made there, or it is from a newer watchlink.
         """
         self._path = path
-        self._version = _VERSION
+        self._version = VERSION
         self._columns = "cohort, week, kind"
         if not read_only:
             self._make_file()
         try:
+            if not read_only:
+                bring_up_to_date(self._path)
             self._database = self._open_to_read() if read_only else self._open_to_write()
         except (sqlite3.Error, OSError) as error:
             raise self._error("cannot be opened", error) from error
@@ -160,7 +143,7 @@ class Archive:
             if not read_only:
                 self._prepare()
             else:
-                self._version = self._recognise()
+                self._version = recognise(self._database, self._path)
                 self._columns = _COLUMNS.get(self._version, self._columns)
         except sqlite3.Error as error:
             self._database.close()
@@ -326,7 +309,7 @@ class Archive:
         Raises:
             ArchiveError: the archive cannot be read.
         """
-        if self._version < _VERSION:
+        if self._version < VERSION:
             return None
         try:
             made_by = self._database.execute("SELECT evidence_by FROM session WHERE id = ?", (session_id,)).fetchone()
@@ -337,6 +320,20 @@ class Archive:
             )
         except sqlite3.Error as error:
             raise self._error("cannot be read", error) from error
+
+    def page_owners(self, session_id: int) -> frozenset[str]:
+        """Of whom a computed page of a session is kept.
+
+        Raises:
+            ArchiveError: the archive cannot be read.
+        """
+        if self._version < VERSION:
+            return frozenset()
+        try:
+            rows = self._database.execute("SELECT person FROM evidence WHERE session_id = ?", (session_id,)).fetchall()
+        except sqlite3.Error as error:
+            raise self._error("cannot be read", error) from error
+        return frozenset(person for (person,) in rows)
 
     def keep_evidence(self, session_id: int, records: Mapping[str, str], *, by: str, packets: int) -> bool:
         """Keep what was computed of a session whose log had so many packets; say whether it was kept.
@@ -358,6 +355,149 @@ class Archive:
                 self._database.execute("ROLLBACK")
             return False
         return bool(count == packets)
+
+    def erase(self, person: str, *, sessions: Collection[int] | None = None) -> Erased:
+        """Delete all that is a person's, from these sessions or from all; what is others' stays byte for byte.
+
+        Raises:
+            NoSessionError: a session is being recorded.
+            ArchiveError: another program has the archive open, or it cannot be written: nothing was deleted.
+        """
+        touched: list[int] = []
+        removed: list[int] = []
+        gone: Counter[str] = Counter()
+        octets: set[bytes] = set()
+        redacted = pages = 0
+        redact = redaction(person)
+        with self._alone():
+            for stored in self.sessions():
+                if sessions is not None and stored.id not in sessions:
+                    continue
+                pages += self._forget_page(stored.id, person)
+                rest = without(list(self.packets(stored.id)), person)
+                title = redact(stored.title)
+                if not rest.touched and title == stored.title:
+                    continue
+                touched.append(stored.id)
+                gone += rest.gone
+                octets |= rest.octets
+                redacted += rest.redacted + (title != stored.title)
+                if rest.empty:
+                    removed.append(stored.id)
+                    self._remove(stored.id)
+                else:
+                    self._put_instead(stored.id, rest.left, title=title)
+            octets -= {payload for (payload,) in self._database.execute("SELECT payload FROM log") if payload}
+        return Erased(
+            touched=tuple(touched),
+            removed=tuple(removed),
+            packets=dict(gone),
+            redacted=redacted,
+            pages=pages,
+            octets=frozenset(octets),
+            compacted=self._compact(),
+        )
+
+    def remove(self, sessions: Collection[int]) -> bool:
+        """Delete whole sessions; say whether the file was rewritten, too.
+
+        Raises:
+            NoSessionError: a session is being recorded.
+            ArchiveError: another program has the archive open, or it cannot be written: nothing was deleted.
+        """
+        with self._alone():
+            for number in sessions:
+                self._remove(number)
+        return self._compact()
+
+    def mentions(self, text: str) -> bool:
+        """Whether a text stands anywhere in the archive, as it is or as JSON has it; also inside of other words.
+
+        Raises:
+            ArchiveError: the archive cannot be read.
+        """
+        columns = {"log": ("wearable", "record"), "session": ("title", "cohort"), "evidence": ("person", "record")}
+        try:
+            return any(
+                self._database.execute(f"SELECT 1 FROM {table} WHERE instr({column}, ?) LIMIT 1", (form,)).fetchone()
+                for table, names in columns.items()
+                for column in names
+                for form in {text, json.dumps(text)[1:-1]}
+            )
+        except sqlite3.Error as error:
+            raise self._error("cannot be read", error) from error
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """One transaction in which nobody else has the file, and after which what went is zeros: all of it, or nothing.
+
+        Raises:
+            NoSessionError: a session is being recorded.
+            ArchiveError: another program has the archive open, or it cannot be written.
+        """
+        try:
+            # Leaving the write-ahead log is refused while another program has the file open, and empties the log.
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode = TRUNCATE")
+            self._database.execute("PRAGMA secure_delete = ON")
+            self._database.execute("BEGIN EXCLUSIVE")
+            running = [one.id for one in self.sessions() if one.state is SessionState.RECORDING]
+            if running:
+                raise NoSessionError(
+                    f"Session {running[0]} is being recorded, so nothing was deleted. Wait for its end "
+                    "(`watchlink mark end`), then say it again."
+                )
+            yield
+            self._database.execute("COMMIT")
+        except BaseException as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            self._together()
+            if isinstance(error, sqlite3.Error):
+                raise self._error("was not changed, nothing was deleted", error) from error
+            raise
+
+    def _compact(self) -> bool:
+        """Rewrite the file without the room that was freed, and let others in again; say whether it was done."""
+        try:
+            self._database.execute("VACUUM")
+        except sqlite3.Error:
+            return False
+        finally:
+            self._together()
+        return True
+
+    def _together(self) -> None:
+        """Let other programs in again; where that is refused, closing the archive does it."""
+        with suppress(sqlite3.Error):
+            self._database.execute("PRAGMA locking_mode = NORMAL")
+            self._use_write_ahead_log()
+            self._database.execute("SELECT count(*) FROM session").fetchone()
+
+    def _forget_page(self, session_id: int, person: str) -> int:
+        pages = self._database.execute("SELECT person FROM evidence WHERE session_id = ?", (session_id,)).fetchall()
+        theirs = [(session_id, whose) for (whose,) in pages if whose.casefold() == person.casefold()]
+        self._database.executemany("DELETE FROM evidence WHERE session_id = ? AND person = ?", theirs)
+        return len(theirs)
+
+    def _remove(self, session_id: int) -> None:
+        for table, column in (("evidence", "session_id"), ("log", "session_id"), ("session", "id")):
+            self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))
+
+    def _put_instead(self, session_id: int, left: Sequence[Packet | None], *, title: str) -> None:
+        """Keep of a log what stays in the place of each packet; what was computed of it is computed anew."""
+        query = "SELECT * FROM log WHERE session_id = ? ORDER BY seq"
+        rows: list[_Row] = []
+        for old, packet in zip(self._database.execute(query, (session_id,)).fetchall(), left, strict=True):
+            if packet is None:
+                continue
+            new = _row(session_id, len(rows) + 1, packet)
+            is_same = old[6] is None or from_json(old[6]) == packet  # then as it was written, by whichever version
+            rows.append((session_id, new[1], *old[2:]) if is_same else new)
+        self._database.execute("DELETE FROM log WHERE session_id = ?", (session_id,))
+        self._database.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._database.execute("DELETE FROM evidence WHERE session_id = ?", (session_id,))
+        self._database.execute("UPDATE session SET title = ?, evidence_by = NULL WHERE id = ?", (title, session_id))
 
     def packets(self, session_id: int) -> Generator[Packet]:
         """A session's log in order; close the generator if it is left before its end.
@@ -417,32 +557,13 @@ class Archive:
         address = f"{self._path.absolute().as_uri()}?mode=ro{'' if in_use else '&immutable=1'}"
         return sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)
 
-    def _recognise(self) -> int:
-        """Make sure that this is an archive that we know; return its version, 0 for one that is not made yet."""
-        # In this order: another program may make the archive between the two questions.
-        made = bool(self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
-        if made and self._pragma("application_id") != _APPLICATION_ID:
-            raise ArchiveError(
-                f"{self._path} is the database of another program, no watchlink archive. "
-                "Choose another file with --archive."
-            )
-        version = self._pragma("user_version")
-        if version > _VERSION:
-            raise ArchiveError(
-                f"The archive {self._path} was written by a newer watchlink (archive version {version}, this one knows "
-                f"{_VERSION}). Update watchlink, or choose another archive with --archive."
-            )
-        return version
-
     def _prepare(self) -> None:
-        version = self._recognise()
+        version = recognise(self._database, self._path)
         self._database.execute("PRAGMA foreign_keys = ON")
         self._use_write_ahead_log()
         self._database.execute("PRAGMA synchronous = FULL")
         if version == 0:
             self._make_schema()
-        elif version < _VERSION:
-            self._migrate()
 
     def _use_write_ahead_log(self) -> None:
         # While another program makes the same archive this is refused at once instead of waiting; a transaction does
@@ -459,23 +580,12 @@ class Archive:
 
     def _make_schema(self) -> None:
         self._database.execute("BEGIN IMMEDIATE")
-        if self._pragma("user_version") == 0:  # else another program made it while we waited for our turn
-            for statement in _SCHEMA:
+        if pragma(self._database, "user_version") == 0:  # else another program made it while we waited for our turn
+            for statement in SCHEMA:
                 self._database.execute(statement)
-            self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+            self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._database.execute(f"PRAGMA user_version = {VERSION}")
         self._database.execute("COMMIT")
-
-    def _migrate(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-        for version in range(self._pragma("user_version"), _VERSION):  # another program may have done it meanwhile
-            for statement in _MIGRATIONS[version]:
-                self._database.execute(statement)
-        self._database.execute(f"PRAGMA user_version = {_VERSION}")
-        self._database.execute("COMMIT")
-
-    def _pragma(self, name: str) -> int:
-        return int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
 
     def _error(self, what: str, error: Exception) -> ArchiveError:
         text = str(error)

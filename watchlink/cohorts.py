@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ from watchlink.packets import Purpose
 
 MOST_MEMBERS: Final = 8
 WEEKS: Final = 8
+KEEP_DAYS: Final = 30
+MOST_KEEP_DAYS: Final = 3650
 _FILE: Final = JsonFile(
     key="watchlink_cohorts",
     version=1,
@@ -62,6 +64,7 @@ class Cohort:
         made_on, closed_on: days; `closed_on` is None while it practises.
         primary: the one measure that was declared before the first week; None for a cohort that was made before one was
             asked for.
+        keep_days: how long what was recorded of it stays after it was closed, 0..3650.
     """
 
     name: str
@@ -69,6 +72,14 @@ class Cohort:
     made_on: date
     closed_on: date | None = None
     primary: Primary | None = None
+    keep_days: int = KEEP_DAYS
+
+    @property
+    def goes_on(self) -> date | None:
+        """The day on which what is stored of it goes; None while it practises."""
+        if self.closed_on is None:
+            return None
+        return self.closed_on + min(timedelta(days=self.keep_days), date.max - self.closed_on)
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -79,12 +90,14 @@ class Cohort:
         """Who goes by this pseudonym, however it is capitalised."""
         return next((member for member in self.members if member.alias.casefold() == alias.casefold()), None)
 
-    def with_consent(self, alias: str, shares: frozenset[Purpose], *, on: date) -> Cohort:
-        """The same cohort after a person said what they share."""
+    def with_consent(self, alias: str, shares: frozenset[Purpose], *, on: date, words: str | None = None) -> Cohort:
+        """The same cohort after a person said what they share, in the words of today or in those that are named."""
         return replace(
             self,
             members=tuple(
-                replace(member, shares=shares, agreed_on=on, wording=wording()) if member.alias == alias else member
+                replace(member, shares=shares, agreed_on=on, wording=wording() if words is None else words)
+                if member.alias == alias
+                else member
                 for member in self.members
             ),
         )
@@ -145,6 +158,7 @@ def _record(cohort: Cohort) -> dict[str, Any]:
         "name": cohort.name,
         "made_on": cohort.made_on.isoformat(),
         "closed_on": None if cohort.closed_on is None else cohort.closed_on.isoformat(),
+        "keep_days": cohort.keep_days,
         "primary": None if cohort.primary is None else _primary_record(cohort.primary),
         "members": [
             {
@@ -176,6 +190,7 @@ def _cohort(record: dict[str, Any]) -> Cohort:
         members=tuple(_member(an_object(entry, "a member")) for entry in a_list(record, "members")),
         made_on=converted(record, "made_on", date.fromisoformat),
         closed_on=_day(record, "closed_on"),
+        keep_days=_keep_days(record),
         primary=None if record.get("primary") is None else _primary(an_object(record["primary"], "primary")),
     )
     if (fault := cohort_fault(cohort.name, cohort.people)) is not None:
@@ -219,6 +234,13 @@ def _purpose(value: Any) -> Purpose:
         return Purpose(value)
     except ValueError as error:
         raise ValueError(f"shares: {value!r} is none of {', '.join(Purpose)}") from error
+
+
+def _keep_days(record: dict[str, Any]) -> int:
+    days: Any = record.get("keep_days", KEEP_DAYS)
+    if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_KEEP_DAYS:
+        raise ValueError(f"keep_days is no whole number from 0 to {MOST_KEEP_DAYS}")
+    return days
 
 
 def _day(record: dict[str, Any], key: str) -> date | None:

@@ -50,6 +50,10 @@ class SessionFileError(WatchlinkError):
     """A plan or an events file cannot be used; names the file, the line and the reason."""
 
 
+class ConsentError(WatchlinkError):
+    """A person's yes is needed, and is not there."""
+
+
 class CohortsFileError(WatchlinkError):
     """The file of cohorts cannot be read, understood or written; it is left as it was."""
 

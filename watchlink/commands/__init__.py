@@ -18,6 +18,7 @@ from watchlink.commands.analyse import analyse
 from watchlink.commands.baseline import baseline
 from watchlink.commands.board import board, mark
 from watchlink.commands.cohort import cohort
+from watchlink.commands.consent import consent
 from watchlink.commands.convert import convert
 from watchlink.commands.decode import decode
 from watchlink.commands.demo import demo
@@ -26,6 +27,7 @@ from watchlink.commands.doctor import doctor
 from watchlink.commands.exits import INTERRUPTED, ends_with_its_reader, exit_code
 from watchlink.commands.inspect import inspect
 from watchlink.commands.live import live
+from watchlink.commands.my_data import my_data
 from watchlink.commands.pair import pair
 from watchlink.commands.profiles import profiles
 from watchlink.commands.progress import progress
@@ -65,6 +67,8 @@ app.command()(ends_with_its_reader(analyse))
 app.add_typer(devices, name="devices")
 app.add_typer(session, name="session")
 app.add_typer(cohort, name="cohort")
+app.add_typer(my_data, name="my-data")
+app.add_typer(consent, name="consent")
 app.add_typer(profiles, name="profiles")
 
 

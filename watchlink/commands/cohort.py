@@ -11,12 +11,17 @@ import typer
 
 from watchlink.commands.exits import ends_with_its_reader
 from watchlink.commands.nearby import DevicesOption, devices_path
-from watchlink.commands.running import JsonOption, say
+from watchlink.commands.running import ArchiveOption, JsonOption, say
 from watchlink.texts import shown
 
 if TYPE_CHECKING:
-    from watchlink.cohorts import Cohort
+    from collections.abc import Callable
+
+    from watchlink.archive import StoredSession
+    from watchlink.cohorts import Cohort, Member
     from watchlink.measures import Measure, Primary
+    from watchlink.own_data import Files
+    from watchlink.packets import Purpose
 
 cohort = typer.Typer(help="Cohorts: who practises together, and what each lets others see.", no_args_is_help=True)
 
@@ -79,6 +84,9 @@ def new(
     event: Annotated[
         str | None, typer.Option(metavar="MARK", help="For response: after which mark.", show_default="escalation")
     ] = None,
+    keep_days: Annotated[
+        int, typer.Option(min=0, max=3650, help="How many days its sessions are kept after it was closed.")
+    ] = 30,
     cohorts: CohortsOption = None,
     devices: DevicesOption = None,
 ) -> None:
@@ -100,6 +108,7 @@ def new(
         members=tuple(Member(alias=alias) for alias in people),
         made_on=today,
         primary=Primary(measure=measure, label=label, declared_on=today),
+        keep_days=keep_days,
     )
     save_cohorts(path, put(load_cohorts(path), made))
     typer.echo(shown(f"{name}: {', '.join(made.people)}."))
@@ -112,10 +121,18 @@ def new(
 
 @cohort.command("list")
 @ends_with_its_reader
-def list_cohorts(*, as_json: JsonOption = False, cohorts: CohortsOption = None) -> None:
+def list_cohorts(
+    *,
+    as_json: JsonOption = False,
+    cohorts: CohortsOption = None,
+    devices: DevicesOption = None,
+    archive: ArchiveOption = None,
+) -> None:
     """List the cohorts."""
     from watchlink.cohorts import load_cohorts
+    from watchlink.commands.sweeping import files, sweep_and_say
 
+    sweep_and_say(files(archive=archive, cohorts=cohorts, devices=devices))
     known = load_cohorts(cohorts_path(cohorts))
     for one in known:
         if as_json:
@@ -130,7 +147,12 @@ def list_cohorts(*, as_json: JsonOption = False, cohorts: CohortsOption = None) 
 @cohort.command()
 @ends_with_its_reader
 def show(
-    name: CohortArgument, *, as_json: JsonOption = False, cohorts: CohortsOption = None, devices: DevicesOption = None
+    name: CohortArgument,
+    *,
+    as_json: JsonOption = False,
+    cohorts: CohortsOption = None,
+    devices: DevicesOption = None,
+    archive: ArchiveOption = None,
 ) -> None:
     """Show a cohort: numbers, pseudonyms, wearables, and what each person lets others see."""
     from rich.console import Console
@@ -139,9 +161,11 @@ def show(
 
     from firmware_profiles.profiles import load_profiles
     from watchlink.commands.nearby import model_of
+    from watchlink.commands.sweeping import files, sweep_and_say
     from watchlink.consent import agreed
     from watchlink.devices import load_devices, of_alias
 
+    sweep_and_say(files(archive=archive, cohorts=cohorts, devices=devices))
     one = find_cohort(name, cohorts)
     if as_json:
         typer.echo(json.dumps(_record(one), ensure_ascii=False))
@@ -162,6 +186,8 @@ def show(
         table.add_row(*(Text(shown(str(cell))) for cell in (number, member.alias, wearable, test, shares, since)))
     Console().print(table)
     say(f"Its one measure: {_primary_words(one.primary)}.")
+    days = f"{one.keep_days} days after it is closed" if one.goes_on is None else f"on {one.goes_on}"
+    say(f"What is stored of it goes {days}.")
 
 
 @cohort.command()
@@ -176,16 +202,12 @@ def share(
     cohorts: CohortsOption = None,
 ) -> None:
     """Let a person say what others may see of them, from the next session on (in a running one: watchlink mark)."""
-    from watchlink.clock import utc_now
-    from watchlink.cohorts import load_cohorts, put, save_cohorts
     from watchlink.commands.asking import Asking, tell
-    from watchlink.consent import ALWAYS, WORDS, agreed
+    from watchlink.consent import ALWAYS, WORDS
     from watchlink.packets import Purpose
 
     one = find_cohort(name, cohorts)
-    member = one.member(alias)
-    if member is None:
-        raise typer.BadParameter(shown(f"{alias} is not in {one.name}. In it are: {', '.join(one.people)}."))
+    member = find_member(one, alias)
     if purposes:
         words = {word.strip(",").casefold() for word in purposes}
         if not words <= {*Purpose, "all", "nothing"} or ("nothing" in words and len(words) > 1):
@@ -197,35 +219,131 @@ def share(
         )
         tell(f"{member.alias}, this is for you alone to decide. {ALWAYS}")
         chosen = frozenset(purpose for purpose in Purpose if asking.agrees(WORDS[purpose]))
-    path = cohorts_path(cohorts)
-    one = find_cohort(one.name, cohorts)  # somebody else may have said something meanwhile
-    save_cohorts(path, put(load_cohorts(path), one.with_consent(member.alias, chosen, on=utc_now().date())))
-    typer.echo(shown(f"{member.alias} shares {agreed(chosen)}, from the next session on."))
+    keep_consent(one, member.alias, lambda _: (chosen, None), cohorts)
 
 
 @cohort.command()
 def close(
     name: CohortArgument,
     *,
+    now: Annotated[bool, typer.Option("--now", help="Delete what is stored of it at once.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     cohorts: CohortsOption = None,
+    devices: DevicesOption = None,
+    archive: ArchiveOption = None,
 ) -> None:
-    """Close a cohort when its weeks are over: no session can be started for it any more."""
+    """Close a cohort when its weeks are over: no session can be started for it, and what is stored goes in time."""
     from dataclasses import replace
 
     from watchlink.clock import utc_now
     from watchlink.cohorts import load_cohorts, put, save_cohorts
-    from watchlink.commands.asking import Asking
+    from watchlink.commands.asking import Asking, tell
+    from watchlink.commands.sweeping import files, sweep_and_say, swept_words
 
+    chosen = files(archive=archive, cohorts=cohorts, devices=devices)
+    sweep_and_say(chosen)
     one = find_cohort(name, cohorts)
-    if one.closed_on is not None:
-        raise typer.BadParameter(shown(f"{one.name} was closed on {one.closed_on}."))
-    if not Asking(yes=yes, instead="Say --yes to close it without being asked.").agrees(f"Close {one.name}?"):
+    if one.closed_on is not None and not now:
+        raise typer.BadParameter(
+            shown(f"{one.name} was closed on {one.closed_on}. What is stored of it goes on {one.goes_on}.")
+        )
+    closed = replace(one, closed_on=one.closed_on or utc_now().date())
+    when = "at once, and cannot be had back" if now else f"on {closed.goes_on}"
+    tell(f"{_what_goes(one, chosen)} goes {when}.")
+    tell(f"Before that everybody can have their own: watchlink my-data export --person {one.people[0]}")
+    question = f"Close {one.name} and delete it now?" if now else f"Close {one.name}?"
+    if not Asking(yes=yes, instead="Say --yes to close it without being asked.").agrees(question):
         raise typer.Abort
+    if now:
+        from watchlink.own_data import remove_cohorts
+
+        typer.echo(shown(f"{one.name} is closed. {swept_words(remove_cohorts([one], chosen))}"))
+        return
     path = cohorts_path(cohorts)
     one = find_cohort(one.name, cohorts)  # somebody may have said something meanwhile
-    save_cohorts(path, put(load_cohorts(path), replace(one, closed_on=utc_now().date())))
-    typer.echo(shown(f"{one.name} is closed. Its sessions stay in the archive: watchlink session list"))
+    save_cohorts(path, put(load_cohorts(path), replace(one, closed_on=closed.closed_on)))
+    typer.echo(
+        shown(
+            f"{one.name} is closed. What is stored of it goes on {closed.goes_on}; until then it can be opened again: "
+            f"watchlink cohort reopen {one.name}"
+        )
+    )
+
+
+@cohort.command()
+def reopen(
+    name: CohortArgument,
+    *,
+    cohorts: CohortsOption = None,
+    devices: DevicesOption = None,
+    archive: ArchiveOption = None,
+) -> None:
+    """Open a cohort again that was closed by mistake, as long as what is stored of it is there."""
+    from dataclasses import replace
+
+    from watchlink.cohorts import load_cohorts, put, save_cohorts
+    from watchlink.commands.sweeping import files, sweep_and_say
+
+    sweep_and_say(files(archive=archive, cohorts=cohorts, devices=devices))
+    one = find_cohort(name, cohorts)
+    if one.closed_on is None:
+        raise typer.BadParameter(shown(f"{one.name} is not closed."))
+    path = cohorts_path(cohorts)
+    save_cohorts(path, put(load_cohorts(path), replace(one, closed_on=None)))
+    typer.echo(shown(f"{one.name} practises again. Nothing of it goes until it is closed."))
+
+
+def find_member(one: Cohort, alias: str) -> Member:
+    """The person of a cohort.
+
+    Raises:
+        typer.BadParameter: nobody in it is called so.
+    """
+    member = one.member(alias)
+    if member is None:
+        raise typer.BadParameter(shown(f"{alias} is not in {one.name}. In it are: {', '.join(one.people)}."))
+    return member
+
+
+def keep_consent(
+    one: Cohort,
+    alias: str,
+    decide: Callable[[Member], tuple[frozenset[Purpose], str | None]],
+    cohorts: Path | None,
+) -> None:
+    """Keep what a person shares from the next session on, and say it.
+
+    Args:
+        one: their cohort.
+        alias: who.
+        decide: what they share, and the words of it (None: today's), from what they shared so far.
+        cohorts: the file, if the person named one.
+    """
+    from watchlink.clock import utc_now
+    from watchlink.cohorts import load_cohorts, put, save_cohorts
+    from watchlink.consent import agreed
+
+    path = cohorts_path(cohorts)
+    one = find_cohort(one.name, cohorts)  # somebody else may have said something meanwhile
+    shares, words = decide(find_member(one, alias))
+    save_cohorts(path, put(load_cohorts(path), one.with_consent(alias, shares, on=utc_now().date(), words=words)))
+    typer.echo(shown(f"{alias} shares {agreed(shares)}, from the next session on."))
+
+
+def _what_goes(one: Cohort, chosen: Files) -> str:
+    """What is stored of a cohort, in words."""
+    from watchlink.archive import Archive
+    from watchlink.own_data import sessions_of
+
+    theirs: tuple[StoredSession, ...] = ()
+    if chosen.archive.is_file():
+        with Archive(chosen.archive) as opened:
+            theirs = sessions_of(one, opened.sessions())
+    if not theirs:
+        return f"No session of {one.name} is stored. What is remembered of its people and their wearables"
+    numbers = ", ".join(str(stored.id) for stored in theirs)
+    packets = sum(stored.packets for stored in theirs)
+    return f"What is stored of {one.name} (recordings {numbers}; {packets} packets; its people and their wearables)"
 
 
 def _declared(primary: str | None, event: str | None) -> tuple[Measure, str]:
@@ -287,6 +405,8 @@ def _record(one: Cohort) -> dict[str, object]:
         "cohort": one.name,
         "made_on": one.made_on.isoformat(),
         "closed_on": None if one.closed_on is None else one.closed_on.isoformat(),
+        "keep_days": one.keep_days,
+        "goes_on": None if one.goes_on is None else one.goes_on.isoformat(),
         "primary": None
         if one.primary is None
         else {

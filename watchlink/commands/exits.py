@@ -12,6 +12,7 @@ from watchlink.errors import (
     ArchiveError,
     CaptureError,
     CohortsFileError,
+    ConsentError,
     DevicesFileError,
     ExportError,
     LinkError,
@@ -27,6 +28,7 @@ USAGE: Final = 2
 NO_BLUETOOTH: Final = 3
 NOT_FOUND: Final = 4
 NO_RR: Final = 5
+CONSENT: Final = 6
 POOR: Final = 7
 FILE: Final = 8
 INTERRUPTED: Final = 130
@@ -63,4 +65,4 @@ def exit_code(error: WatchlinkError) -> int:
         return NOT_FOUND if error.fault in _NOT_FOUND_FAULTS else NO_BLUETOOTH
     if isinstance(error, _FILE_ERRORS):
         return FILE
-    return FAILURE
+    return CONSENT if isinstance(error, ConsentError) else FAILURE

@@ -184,7 +184,10 @@ def resume(
 def list_sessions(*, as_json: JsonOption = False, archive: ArchiveOption = None) -> None:
     """List the sessions of the archive."""
     from watchlink.archive import Archive
+    from watchlink.commands.sweeping import files, sweep_and_say
 
+    if archive is None:  # the file of cohorts is of this one
+        sweep_and_say(files(archive=None, cohorts=None, devices=None))
     with Archive(archive_path(archive)) as opened:
         stored = opened.sessions()
     if as_json:

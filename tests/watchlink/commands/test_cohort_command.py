@@ -138,7 +138,9 @@ def test_the_list_names_everybody_and_what_is_closed(run: Run, path: Path) -> No
     assert "There is no cohort yet" in nothing.err
     assert run("list", "--json").out == ""
     lions = Cohort(name="Lions", members=(Member(alias="Heron"), Member(alias="Otter")), made_on=_DAY)
-    bears = Cohort(name="bears", members=(Member(alias="Wren"),), made_on=_DAY, closed_on=date(2026, 5, 1))
+    bears = Cohort(
+        name="bears", members=(Member(alias="Wren"),), made_on=_DAY, closed_on=date(2026, 5, 1), keep_days=3650
+    )
     save_cohorts(path, [lions, bears])
     assert run("list").out.splitlines() == [
         "bears: Wren; since 2026-03-01, closed 2026-05-01",
@@ -206,7 +208,7 @@ def test_show_tells_numbers_wearables_and_who_has_to_be_asked_again(run: Run, tm
         Member(alias="Wren", agreed_on=_DAY, wording=wording()),
         Member(alias="Ibis"),
     )
-    save_cohorts(path, [Cohort(name="Lions", members=members, made_on=_DAY, closed_on=_DAY)])
+    save_cohorts(path, [Cohort(name="Lions", members=members, made_on=_DAY, closed_on=_DAY, keep_days=3650)])
     save_devices(tmp_path / "devices.json", [_device("heron"), _device("Wren", grade=None)])
     shown = run("show", "lions", "--devices", tmp_path / "devices.json")
     title, _, heron, otter, wren, ibis = (" ".join(line.split()) for line in shown.out.splitlines())
