@@ -17,6 +17,7 @@ from dsp.entropy import multiscale_entropy, sample_entropy
 from dsp.errors import NoVariation, RrUnitWarning, SeriesError, TooLong, TooShort
 from dsp.heart_rate import HeartRateSample, HeartRateTrace, JumpGuard, ReportedRate
 from dsp.heart_seconds import Change, HeartSeconds
+from dsp.pacing import OwnRate, PacedResponse, own_rate, paced_response
 from dsp.recovery import Recovery, RecoveryStage, RecoveryVerdict
 from dsp.series import LABELS, CleanSeries
 from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
@@ -50,6 +51,8 @@ __all__ = [
     "JumpGuard",
     "NoVariation",
     "Nonlinear",
+    "OwnRate",
+    "PacedResponse",
     "Quality",
     "Recovery",
     "RecoveryStage",
@@ -78,6 +81,8 @@ __all__ = [
     "hrv",
     "lomb_scargle",
     "multiscale_entropy",
+    "own_rate",
+    "paced_response",
     "rmssd_change_pct",
     "sample_entropy",
     "smoothness_priors",
