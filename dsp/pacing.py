@@ -38,6 +38,10 @@ _SETTLING_BREATHS: Final = 1.5
 _LAST_BREATHS: Final = 0.5
 # Beat times are known to some ten milliseconds; a hole shorter than this is none.
 _JOINT_S: Final = 0.15
+# Breaths that follow each other are a little alike; with this their error holds in noise of most colours.
+_ALIKE: Final = 1.15
+# A test asks at five rates whether there is a swing at all; asked so, it finds one in noise in one test of twenty.
+_STANDS_OUT: Final = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +124,7 @@ def paced_response(
     mean = waves.mean(axis=0)
     amplitude_bpm = float(np.hypot(*mean))
     towards = mean / amplitude_bpm if amplitude_bpm > 0 else np.array([1.0, 0.0])
-    covariance = np.cov(waves, rowvar=False) / len(waves)
+    covariance = _ALIKE**2 * np.cov(waves, rowvar=False) / len(waves)
     error_bpm = float(np.sqrt(max(0.0, towards @ covariance @ towards)))
     reach_bpm = _student(len(waves) - 1) * error_bpm
     low_bpm = amplitude_bpm - reach_bpm if _stands_out(mean, covariance, len(waves)) else 0.0
@@ -154,7 +158,7 @@ def own_rate(responses: Sequence[PacedResponse | CannotTell]) -> OwnRate | Canno
     if not most.swing_within_bpm.low > 0:
         return CannotTell(reason="the heart rate did not follow the breath at any rate")
     alike = tuple(
-        sorted(response.breaths_per_min for response in told if response is most or not _larger(most, response))
+        sorted({response.breaths_per_min for response in told if response is most or not _larger(most, response)})
     )
     rates = [response.breaths_per_min for response in told]
     return OwnRate(breaths_per_min=alike, at_edge=len(alike) == 1 and alike[0] in (min(rates), max(rates)))
@@ -217,7 +221,7 @@ def _stands_out(mean: NDArray[np.float64], covariance: NDArray[np.float64], coun
     if np.linalg.det(covariance) <= 0:
         return bool(np.hypot(*mean) > 0)
     squared = float(mean @ np.linalg.solve(covariance, mean))
-    limit = float(cast("float", fdtri(2, count - 2, LEVEL_PCT / 100)))
+    limit = float(cast("float", fdtri(2, count - 2, _STANDS_OUT)))
     return squared * (count - 2) / (2 * (count - 1)) > limit
 
 

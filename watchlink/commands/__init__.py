@@ -16,6 +16,7 @@ import typer
 from watchlink import __version__
 from watchlink.commands.analyse import analyse
 from watchlink.commands.board import board, mark
+from watchlink.commands.breathe import breathe
 from watchlink.commands.cohort import cohort
 from watchlink.commands.convert import convert
 from watchlink.commands.decode import decode
@@ -48,6 +49,7 @@ app.command()(ends_with_its_reader(pair))
 app.command()(ends_with_its_reader(board))
 app.command()(ends_with_its_reader(mark))
 app.command()(ends_with_its_reader(live))
+app.command()(ends_with_its_reader(breathe))
 app.command()(ends_with_its_reader(record))
 app.command()(ends_with_its_reader(replay))
 app.command()(ends_with_its_reader(inspect))
