@@ -102,7 +102,9 @@ def paced_response(
         SeriesError: the rate is not above 0, or the step has no length.
     """
     if not (breaths_per_min > 0 and until_s > since_s):
-        raise SeriesError(f"A step needs a rate and a length above 0; got {breaths_per_min} from {since_s} to {until_s}.")
+        raise SeriesError(
+            f"A step needs a rate and a length above 0: {breaths_per_min}, {since_s} to {until_s}."
+        )
     inside = [beat for beat in beats if since_s < beat.at_s <= until_s + 1]
     if not inside:
         return CannotTell(reason="no beats came")
@@ -222,7 +224,7 @@ def _stands_out(mean: NDArray[np.float64], covariance: NDArray[np.float64], coun
         return bool(np.hypot(*mean) > 0)
     squared = float(mean @ np.linalg.solve(covariance, mean))
     limit = float(cast("float", fdtri(2, count - 2, _STANDS_OUT)))
-    return squared * (count - 2) / (2 * (count - 1)) > limit
+    return bool(squared * (count - 2) / (2 * (count - 1)) > limit)
 
 
 def _larger(one: PacedResponse, other: PacedResponse) -> bool:

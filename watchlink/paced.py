@@ -101,7 +101,7 @@ class PacedFold:
 
     def last_swing_bpm(self, person: str, *, breath_s: float) -> float | None:
         """Highest minus lowest rate of a beat over the last breath, as sent; None where there are too few beats."""
-        beats = self._beats.get(person, ())
+        beats = self._beats.get(person, [])
         last: deque[float] = deque()
         for beat in reversed(beats):
             if beat.at_s < beats[-1].at_s - breath_s:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -153,17 +153,17 @@ def steady(*, breaths_per_min: float, minutes: float, in_share_pct: float) -> Sc
     breath_s = 60 / breaths_per_min
     breaths = max(1, -int(-(minutes * 60 / breath_s - 1e-9) // 1))
     return Schedule(
-        steps=(
-            Step(since_s=0, until_s=breaths * breath_s, breaths_per_min=breaths_per_min, in_share_pct=in_share_pct),
-        )
+        steps=(Step(since_s=0, until_s=breaths * breath_s, breaths_per_min=breaths_per_min, in_share_pct=in_share_pct),)
     )
 
 
-def stepped_test(*, minutes: float, in_share_pct: float, rates_per_min: Sequence[float] = TEST_RATES_PER_MIN) -> Schedule:
+def stepped_test(
+    *, minutes: float, in_share_pct: float, rates_per_min: Sequence[float] = TEST_RATES_PER_MIN
+) -> Schedule:
     """The steps of the test, so many minutes each made up to whole breaths, with pauses between them."""
     steps: list[Step] = []
     at_s = 0.0
-    for number, rate in enumerate(rates_per_min):
+    for number, rate in enumerate(TEST_RATES_PER_MIN):
         if number:
             steps.append(Step(since_s=at_s, until_s=at_s + PAUSE_S, breaths_per_min=None, in_share_pct=in_share_pct))
             at_s += PAUSE_S

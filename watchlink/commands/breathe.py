@@ -16,8 +16,8 @@ from watchlink.commands.seating import (
     AdapterOption,
     ScanOption,
     SeatOption,
-    SeedOption,
     Seats,
+    SeedOption,
     parse_seats,
     wearables_near,
 )
@@ -156,9 +156,10 @@ def _say_what_comes(schedule: Schedule, *, find: bool) -> None:
 
     lasts = duration_text(schedule.duration_s)
     if find:
-        say(f"Five rates of breathing, one after the other, with pauses: {lasts}. Sit still and do not talk. {GENTLY}")
+        say(f"Five rates of breathing with pauses between: {lasts}. Sit still, do not talk.")
     else:
-        say(f"{schedule.steps[0].words}, for {lasts}. {GENTLY}")
+        say(f"{schedule.steps[0].words}, for {lasts}.")
+    say(GENTLY)
 
 
 async def _pace_alone(guide: Guide, schedule: Schedule) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from math import ceil
 from typing import Final, Protocol, TypeAlias
 
 from rich.align import Align
@@ -30,6 +31,7 @@ _REDRAW_US: Final = 100_000
 _US_PER_S: Final = 1_000_000
 _BAR: Final = 60
 _QUIET: Final = "grey58"
+_NOTHING: Final = Text(" ")
 GENTLY: Final = "Breathe gently, not deeply. If you feel dizzy, stop and breathe as you like."
 _WAITING: Final = "Waiting for a heart rate. Is the wearable worn, and awake?"
 
@@ -44,6 +46,10 @@ class Guide(Protocol):
         """Show it until the schedule is over or somebody stops it."""
         ...
 
+    def stop(self) -> None:
+        """Show no more breaths, from now on."""
+        ...
+
     def results(self, followed: tuple[Followed, ...]) -> None:
         """It is over: show how the heart followed."""
         ...
@@ -55,16 +61,21 @@ class ScreenGuide:
     def __init__(self, console: Console) -> None:
         """Draw on `console`."""
         self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
 
     async def run(self, pace: Pace, clock: Clock, hearts: Hearts) -> None:
         """Redraw ten times a second."""
-        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+        with self._live as live:
             due_us = clock.now_us()
             while (at_s := pace.at_s(clock.now_us())) is None or at_s < pace.schedule.duration_s:
                 ascii_only = self._console.options.ascii_only
                 live.update(pacer_screen(pace, at_s, hearts(), ascii_only=ascii_only), refresh=True)
                 due_us += _REDRAW_US
                 await clock.sleep_until_us(due_us)
+
+    def stop(self) -> None:
+        """Give the console back."""
+        self._live.stop()
 
     def results(self, followed: tuple[Followed, ...]) -> None:
         """A table."""
@@ -95,6 +106,9 @@ class LineGuide:
             if breath is not None:
                 self._line(at_s, f"{'in' if breath.inward else 'out'} {seconds_text(breath.lasts_s)} s")
 
+    def stop(self) -> None:
+        """Nothing to give back."""
+
     def results(self, followed: tuple[Followed, ...]) -> None:
         """Plain lines."""
         for line in pacing_lines(followed):
@@ -124,6 +138,9 @@ class RecordGuide:
             record |= {"lasts_s": step.until_s - step.since_s, "breaths_per_min": step.breaths_per_min}
             self._record(record | {"in_s": step.in_s or None, "out_s": step.out_s or None})
 
+    def stop(self) -> None:
+        """Nothing to give back."""
+
     def results(self, followed: tuple[Followed, ...]) -> None:
         """Print the responses."""
         for record in pacing_records(followed):
@@ -145,6 +162,7 @@ class GuideSink:
         self.without_intervals = False
         self._guide = guide
         self._pace = pace
+        self._clock = clock
         self._needs_intervals = needs_intervals
         self._fold = PacedFold()
         self._trouble: str | None = None
@@ -166,26 +184,27 @@ class GuideSink:
 
     def close(self, timeline: Timeline) -> None:  # noqa: ARG002 - the steps say more than the timeline
         """Stop the guide and show how the heart followed."""
-        if not self._task.cancel() and not self._task.cancelled():
-            self._task.result()
+        self._task.cancel()
+        self._guide.stop()
         if self._fold.paced and not self.without_intervals:
             self._guide.results(self._fold.followed())
 
     def _hearts(self) -> list[str]:
         lines = [f"NOT SAVED AT PRESENT: {self._trouble}"] if self._trouble else []
+        rate = self._rate_per_min()
         for person in self._fold.people():
             words = f"heart rate {self._fold.heart_rate_bpm(person)} bpm"
-            breath = self._breath_s()
-            swing_bpm = None if breath is None else self._fold.last_swing_bpm(person, breath_s=breath)
+            swing_bpm = None if rate is None else self._fold.last_swing_bpm(person, breath_s=60 / rate)
             if swing_bpm is not None:
                 words += f", it swings by {swing_bpm:.0f} bpm with a breath"
             lines.append(words)
         return lines
 
-    def _breath_s(self) -> float | None:
-        """How long the breaths of the schedule's longest steps last, at most."""
-        rates = [step.breaths_per_min for step in self._pace.schedule.steps if step.breaths_per_min is not None]
-        return 60 / min(rates) if rates else None
+    def _rate_per_min(self) -> float | None:
+        """Of the breath a second ago: at the beginning of a step the beats are still those of the one before."""
+        at_s = self._pace.at_s(self._clock.now_us())
+        step = None if at_s is None else self._pace.schedule.step_at(at_s - 1)
+        return None if step is None else step.breaths_per_min
 
 
 def pacer_screen(pace: Pace, at_s: float | None, hearts: list[str], *, ascii_only: bool) -> RenderableType:
@@ -206,21 +225,20 @@ def pacer_screen(pace: Pace, at_s: float | None, hearts: list[str], *, ascii_onl
         word, count_s = "breathe as you like", step.until_s - at_s
     else:
         word, count_s = "in" if breath.inward else "out", breath.left_s
+    minutes, seconds = divmod(ceil(left_s), 60)
     lines = [
-        Text(""),
+        _NOTHING,
         Text(head, style=_QUIET),
-        Text(f"{clock_text(left_s)} left", style=_QUIET),
-        Text(""),
-        Text(""),
+        Text(f"{minutes}:{seconds:02d} left", style=_QUIET),
+        _NOTHING,
+        _NOTHING,
         Text(word, style="bold"),
-        Text(f"{-int(-count_s // 1)}"),
-        Text(""),
+        Text(f"{ceil(count_s)} s"),
+        _NOTHING,
         *_bar(breath, ascii_only=ascii_only),
-        Text(""),
-        Text(""),
-        *(Text(line) for line in hearts),
-        Text(""),
-        Text(GENTLY, style=_QUIET),
+        _NOTHING,
+        _NOTHING,
+        *(Text(shown(line)) for line in hearts),
     ]
     return Group(*(Align.center(line) for line in lines))
 
