@@ -5,7 +5,8 @@ long as it lasted); its mean over one breath, which moves with it, is taken off,
 whole. Each breath then gives one sine and one cosine, and the scatter of these from breath to breath says how far their
 mean can be trusted, whatever the colour of what else the heart does. Two rates are told apart only if the difference of
 their swings is larger than its own error. The heart takes a while to follow: the first one and a half breaths of a step
-are not counted, nor the last half, in which the moving mean would reach beyond it.
+are not counted, nor the last half, in which the moving mean would reach beyond it. Holes are not bridged: a breath is judged by the part of it that is known, and is not
+counted if that is less than three quarters.
 
 A step line is flatter than the line that it stands for; what that takes off a sine is known and put back.
 
@@ -36,6 +37,7 @@ LEAST_BREATHS: Final = 5
 _SAMPLES_A_BREATH: Final = 200
 _SETTLING_BREATHS: Final = 1.5
 _LAST_BREATHS: Final = 0.5
+_LEAST_KNOWN: Final = 0.75
 # Beat times are known to some ten milliseconds; a hole shorter than this is none.
 _JOINT_S: Final = 0.15
 # Breaths that follow each other are a little alike; with this their error holds in noise of most colours.
@@ -89,7 +91,7 @@ def paced_response(
 ) -> PacedResponse | CannotTell:
     """The swing of the heart rate at a known rate of breathing, or why it cannot be told.
 
-    It needs five breaths without a hole, beside the two at the ends that are not counted, and no more than 20 % of
+    It needs five breaths of which three quarters are known, beside the two at the ends that are not counted, and no more than 20 % of
     corrected intervals.
 
     Args:
@@ -102,9 +104,7 @@ def paced_response(
         SeriesError: the rate is not above 0, or the step has no length.
     """
     if not (breaths_per_min > 0 and until_s > since_s):
-        raise SeriesError(
-            f"A step needs a rate and a length above 0: {breaths_per_min}, {since_s} to {until_s}."
-        )
+        raise SeriesError(f"A step needs a rate and a length above 0: {breaths_per_min}, {since_s} to {until_s}.")
     inside = [beat for beat in beats if since_s < beat.at_s <= until_s + 1]
     if not inside:
         return CannotTell(reason="no beats came")
@@ -118,7 +118,7 @@ def paced_response(
     breaths = int((until_s - since_s) / breath_s + 1e-9 - _SETTLING_BREATHS - _LAST_BREATHS)
     waves, power, counted = _waves(usable, breath_s=breath_s, since_s=since_s, breaths=breaths)
     if len(waves) < LEAST_BREATHS:
-        return CannotTell(reason=f"{len(waves)} breaths without a hole can be counted; it takes {LEAST_BREATHS}")
+        return CannotTell(reason=f"{len(waves)} breaths are known well enough; it takes {LEAST_BREATHS}")
     spans = [(since_s + (_SETTLING_BREATHS + at) * breath_s) for at in counted]
     under = [beat for beat in usable if any(begin < beat.at_s <= begin + breath_s for begin in spans)]
     # The mean of a sine over an interval is smaller than the sine by sinc, and so is its product with a step line.
@@ -169,7 +169,7 @@ def own_rate(responses: Sequence[PacedResponse | CannotTell]) -> OwnRate | Canno
 def _waves(
     beats: Sequence[CleanBeat], *, breath_s: float, since_s: float, breaths: int
 ) -> tuple[NDArray[np.float64], float, list[int]]:
-    """Cosine and sine of each breath that has no hole, shape (n, 2) in bpm; the mean power; which breaths these are."""
+    """Cosine and sine of each breath that is known, shape (n, 2) in bpm; the mean power; which breaths these are."""
     if breaths < 1 or len(beats) < 2:
         return np.empty((0, 2)), 0.0, []
     # From half a breath before the first that is counted to half a breath after the last.
@@ -177,25 +177,39 @@ def _waves(
     ticks = np.arange(first, first + (breaths + 1) * _SAMPLES_A_BREATH + 1)
     at_s = since_s + (ticks + 0.5) * breath_s / _SAMPLES_A_BREATH
     line_bpm = _step_line(beats, at_s)
-    half = _SAMPLES_A_BREATH // 2
-    angle = 2 * np.pi * (np.arange(_SAMPLES_A_BREATH) + 0.5) / _SAMPLES_A_BREATH
-    turns = angle + 2 * np.pi * _SETTLING_BREATHS
-    waves: list[tuple[float, float]] = []
+    known = ~np.isnan(line_bpm)
+    if not known.any():
+        return np.empty((0, 2)), 0.0, []
+    angle = 2 * np.pi * (at_s - since_s) / breath_s
+    wave = np.column_stack((np.cos(angle), np.sin(angle)))
+    rest_bpm = line_bpm - _mean_over_a_breath(line_bpm, known, wave)
+    waves: list[NDArray[np.float64]] = []
     powers: list[float] = []
     counted: list[int] = []
     for at in range(breaths):
-        begin = half + at * _SAMPLES_A_BREATH
-        around = line_bpm[begin - half : begin + _SAMPLES_A_BREATH + half]
-        if np.isnan(around).any():
+        begin = _SAMPLES_A_BREATH // 2 + at * _SAMPLES_A_BREATH
+        around = known[begin - _SAMPLES_A_BREATH // 2 : begin + _SAMPLES_A_BREATH * 3 // 2]
+        own = np.arange(begin, begin + _SAMPLES_A_BREATH)[known[begin : begin + _SAMPLES_A_BREATH]]
+        if min(len(own) / _SAMPLES_A_BREATH, float(around.mean())) < _LEAST_KNOWN:
             continue
-        own = np.concatenate(([0.0], np.cumsum(around)))
-        mean_bpm = (own[_SAMPLES_A_BREATH:] - own[:-_SAMPLES_A_BREATH]) / _SAMPLES_A_BREATH
-        centred = (mean_bpm[1:] + mean_bpm[:-1]) / 2
-        rest = line_bpm[begin : begin + _SAMPLES_A_BREATH] - centred
-        waves.append((float(2 * np.mean(rest * np.cos(turns))), float(2 * np.mean(rest * np.sin(turns)))))
-        powers.append(float(np.mean(rest**2)))
+        waves.append(np.linalg.lstsq(wave[own], rest_bpm[own], rcond=None)[0])
+        powers.append(float(np.mean(rest_bpm[own] ** 2)))
         counted.append(at)
     return np.array(waves).reshape(-1, 2), float(np.mean(powers)) if powers else 0.0, counted
+
+
+def _mean_over_a_breath(
+    line_bpm: NDArray[np.float64], known: NDArray[np.bool_], wave: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The mean over the breath around each instant. A missing part of a wave would bend it; there the wave of all of
+    the step stands in, for this mean alone.
+    """
+    ground = np.column_stack((np.ones(len(line_bpm)), np.linspace(-1, 1, len(line_bpm)), wave))
+    fitted = ground @ np.linalg.lstsq(ground[known], line_bpm[known], rcond=None)[0]
+    weights = np.ones(_SAMPLES_A_BREATH + 1)
+    weights[[0, -1]] = 0.5
+    mean: NDArray[np.float64] = np.convolve(np.where(known, line_bpm, fitted), weights / _SAMPLES_A_BREATH, mode="same")
+    return mean
 
 
 def _step_line(beats: Sequence[CleanBeat], at_s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -157,9 +157,7 @@ def steady(*, breaths_per_min: float, minutes: float, in_share_pct: float) -> Sc
     )
 
 
-def stepped_test(
-    *, minutes: float, in_share_pct: float, rates_per_min: Sequence[float] = TEST_RATES_PER_MIN
-) -> Schedule:
+def stepped_test(*, minutes: float, in_share_pct: float) -> Schedule:
     """The steps of the test, so many minutes each made up to whole breaths, with pauses between them."""
     steps: list[Step] = []
     at_s = 0.0

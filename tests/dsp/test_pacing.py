@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def _beats(rate_bpm: NDArray[np.float64]) -> list[CleanBeat]:
     done = np.concatenate(([0.0], np.cumsum((rate_bpm[1:] + rate_bpm[:-1]) / 120 / _FS_HZ)))
     at_s = np.interp(np.arange(1, int(done[-1])), done, np.arange(len(done)) / _FS_HZ)
     at_s = np.round(at_s * 1024) / 1024
-    return [CleanBeat(at_s=float(a), nn_ms=float(1000 * (a - b))) for b, a in zip(at_s, at_s[1:], strict=False)]
+    return [CleanBeat(at_s=float(a), nn_ms=float(1000 * (a - b))) for b, a in pairwise(at_s)]
 
 
 def _pink(chance: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -117,19 +118,27 @@ def test_a_test_that_lacks_a_rate_names_none() -> None:
     assert isinstance(own_rate([whole, CannotTell(reason="no beats came")]), CannotTell)
 
 
-def test_breaths_with_a_hole_are_not_counted_and_too_few_tell_nothing() -> None:
+def test_a_short_hole_leaves_its_breath_and_a_long_one_takes_it() -> None:
     beats, until_s = _step(6.0, swing_bpm=10.0, noise_bpm=0.5)
-    whole = paced_response(beats, breaths_per_min=6, since_s=_SINCE_S, until_s=until_s)
-    holed = paced_response(
-        [beat for beat in beats if not 62 < beat.at_s < 66], breaths_per_min=6, since_s=_SINCE_S, until_s=until_s
-    )
-    assert isinstance(whole, PacedResponse)
-    assert isinstance(holed, PacedResponse)
-    assert whole.breaths == 10
-    assert 7 <= holed.breaths <= 8
-    assert holed.swing_bpm == pytest.approx(10.0, abs=1.0)
+
+    def without(since_s: float, hole_s: float) -> PacedResponse:
+        left = [beat for beat in beats if not since_s < beat.at_s < since_s + hole_s]
+        response = paced_response(left, breaths_per_min=6, since_s=_SINCE_S, until_s=until_s)
+        assert isinstance(response, PacedResponse)
+        return response
+
+    assert without(62, 0).breaths == 10
+    for since_s in (55.0, 57.5, 60.0, 62.5):
+        assert without(since_s, 1.0).breaths == 10
+        assert without(since_s, 1.0).swing_bpm == pytest.approx(without(62, 0).swing_bpm, abs=0.15)
+    assert 8 <= without(62, 5).breaths <= 9
+    assert without(62, 5).swing_bpm == pytest.approx(without(62, 0).swing_bpm, abs=0.5)
+
+
+def test_too_few_breaths_tell_nothing() -> None:
+    beats, _ = _step(6.0, swing_bpm=10.0, noise_bpm=0.5)
     short = paced_response(beats, breaths_per_min=6, since_s=_SINCE_S, until_s=_SINCE_S + 60)
-    assert short == CannotTell(reason="4 breaths without a hole can be counted; it takes 5")
+    assert short == CannotTell(reason="4 breaths are known well enough; it takes 5")
     assert paced_response([], breaths_per_min=6, since_s=0, until_s=60) == CannotTell(reason="no beats came")
 
 
