@@ -4,9 +4,11 @@ Strategy: the rate is known, so nothing is searched for. The heart rate is a ste
 long as it lasted); its mean over one breath, which moves with it, is taken off, so that drift goes and the breath stays
 whole. Each breath then gives one sine and one cosine, and the scatter of these from breath to breath says how far their
 mean can be trusted, whatever the colour of what else the heart does. Two rates are told apart only if the difference of
-their swings is larger than its own error. The heart takes a while to follow: the first one and a half breaths of a step
-are not counted, nor the last half, in which the moving mean would reach beyond it. Holes are not bridged: a breath is judged by the part of it that is known, and is not
-counted if that is less than three quarters.
+their swings is larger than its own error.
+
+The heart takes a while to follow: the first one and a half breaths of a step are not counted, nor the last half, in
+which the moving mean would reach beyond it. Holes are not bridged: a breath is judged by the part of it that is known,
+and is not counted if that is less than three quarters.
 
 A step line is flatter than the line that it stands for; what that takes off a sine is known and put back.
 
@@ -22,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +93,8 @@ def paced_response(
 ) -> PacedResponse | CannotTell:
     """The swing of the heart rate at a known rate of breathing, or why it cannot be told.
 
-    It needs five breaths of which three quarters are known, beside the two at the ends that are not counted, and no more than 20 % of
-    corrected intervals.
+    It needs five breaths of which three quarters are known, beside the two at the ends that are not counted, and no
+    more than 20 % of corrected intervals.
 
     Args:
         beats: rising in time; those outside of the step are left out.
@@ -158,7 +160,7 @@ def own_rate(responses: Sequence[PacedResponse | CannotTell]) -> OwnRate | Canno
         return CannotTell(reason="not every rate could be measured")
     most = max(told, key=lambda response: response.swing_bpm)
     if not most.swing_within_bpm.low > 0:
-        return CannotTell(reason="the heart rate did not follow the breath at any rate")
+        return CannotTell(reason="no swing with the breath can be told from chance at any rate")
     alike = tuple(
         sorted({response.breaths_per_min for response in told if response is most or not _larger(most, response)})
     )
@@ -183,7 +185,7 @@ def _waves(
     angle = 2 * np.pi * (at_s - since_s) / breath_s
     wave = np.column_stack((np.cos(angle), np.sin(angle)))
     rest_bpm = line_bpm - _mean_over_a_breath(line_bpm, known, wave)
-    waves: list[NDArray[np.float64]] = []
+    waves: list[Any] = []
     powers: list[float] = []
     counted: list[int] = []
     for at in range(breaths):
@@ -195,14 +197,15 @@ def _waves(
         waves.append(np.linalg.lstsq(wave[own], rest_bpm[own], rcond=None)[0])
         powers.append(float(np.mean(rest_bpm[own] ** 2)))
         counted.append(at)
-    return np.array(waves).reshape(-1, 2), float(np.mean(powers)) if powers else 0.0, counted
+    return np.array(waves, dtype=np.float64).reshape(-1, 2), float(np.mean(powers)) if powers else 0.0, counted
 
 
 def _mean_over_a_breath(
     line_bpm: NDArray[np.float64], known: NDArray[np.bool_], wave: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The mean over the breath around each instant. A missing part of a wave would bend it; there the wave of all of
-    the step stands in, for this mean alone.
+    """The mean over the breath around each instant.
+
+    A missing part of a wave would bend it; there the wave of the whole step stands in, for this mean alone.
     """
     ground = np.column_stack((np.ones(len(line_bpm)), np.linspace(-1, 1, len(line_bpm)), wave))
     fitted = ground @ np.linalg.lstsq(ground[known], line_bpm[known], rcond=None)[0]
@@ -235,10 +238,10 @@ def _stands_out(mean: NDArray[np.float64], covariance: NDArray[np.float64], coun
     from scipy.special import fdtri
 
     if np.linalg.det(covariance) <= 0:
-        return bool(np.hypot(*mean) > 0)
+        return float(np.hypot(*mean)) > 0
     squared = float(mean @ np.linalg.solve(covariance, mean))
     limit = float(cast("float", fdtri(2, count - 2, _STANDS_OUT)))
-    return bool(squared * (count - 2) / (2 * (count - 1)) > limit)
+    return squared * (count - 2) / (2 * (count - 1)) > limit
 
 
 def _larger(one: PacedResponse, other: PacedResponse) -> bool:
