@@ -17,6 +17,7 @@ from dsp.entropy import multiscale_entropy, sample_entropy
 from dsp.errors import NoVariation, RrUnitWarning, SeriesError, TooLong, TooShort
 from dsp.heart_rate import HeartRateSample, HeartRateTrace, JumpGuard, ReportedRate
 from dsp.heart_seconds import Change, HeartSeconds
+from dsp.pacing import OwnRate, PacedResponse, own_rate, paced_response
 from dsp.recovery import Recovery, RecoveryStage, RecoveryVerdict
 from dsp.series import LABELS, CleanSeries
 from dsp.spectrum import Bands, Spectrum, bands, burg, lomb_scargle, welch
@@ -53,6 +54,8 @@ __all__ = [
     "JumpGuard",
     "NoVariation",
     "Nonlinear",
+    "OwnRate",
+    "PacedResponse",
     "Quality",
     "Recovery",
     "RecoveryStage",
@@ -84,6 +87,8 @@ __all__ = [
     "hrv",
     "lomb_scargle",
     "multiscale_entropy",
+    "own_rate",
+    "paced_response",
     "person_trend",
     "rmssd_change_pct",
     "sample_entropy",

@@ -17,6 +17,7 @@ from watchlink import __version__
 from watchlink.commands.analyse import analyse
 from watchlink.commands.baseline import baseline
 from watchlink.commands.board import board, mark
+from watchlink.commands.breathe import breathe
 from watchlink.commands.cohort import cohort
 from watchlink.commands.consent import consent
 from watchlink.commands.convert import convert
@@ -54,6 +55,7 @@ app.command()(ends_with_its_reader(baseline))
 app.command()(ends_with_its_reader(board))
 app.command()(ends_with_its_reader(mark))
 app.command()(ends_with_its_reader(live))
+app.command()(ends_with_its_reader(breathe))
 app.command()(ends_with_its_reader(record))
 app.command()(ends_with_its_reader(replay))
 app.command()(ends_with_its_reader(inspect))

@@ -15,15 +15,18 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import cos, exp, pi, sin, sqrt
 from typing import Final
 
+from watchlink.pacer import Breath
+
 _STEP_S: Final = 0.1
 _ACTIVITY_TIME_CONSTANT_S: Final = 12.0
 _LONGEST_RESPONSE_S: Final = 900.0
+_FOLLOWS_S: Final = 6.0
 
 
 class Activity(StrEnum):
@@ -71,6 +74,46 @@ class Response:
             return self.rise_bpm * (1 - cos(pi * since_s / self.rise_s)) / 2
         fading_s = max(0.0, since_s - self.rise_s - self.hold_s)
         return float(self.rise_bpm * 0.5 ** (fading_s / self.half_time_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resonance:
+    """How far a heart swings with a slow breath: most at its own rate, less the further the breath is from it.
+
+    The Mayer wave is of the same loop (blood pressure and its reflex): while a breath drives the loop it makes none of
+    its own.
+
+    Attributes:
+        breaths_per_min: its own rate.
+        swing_pct: of the rate, mean to peak, at its own rate.
+        half_width_per_min: so far off, the swing is smaller by the square root of two.
+    """
+
+    breaths_per_min: float
+    swing_pct: float
+    half_width_per_min: float
+
+    @classmethod
+    def drawn_from(cls, chance: random.Random) -> Resonance:
+        """Somebody's, at one of the rates that a test tries inside its range."""
+        return cls(
+            breaths_per_min=chance.choice([5.0, 5.5, 6.0]),
+            swing_pct=chance.uniform(8.0, 12.0),
+            half_width_per_min=chance.uniform(0.4, 0.7),
+        )
+
+    def at(self, breaths_per_min: float) -> float:
+        """The swing at a rate, in percent."""
+        off = (breaths_per_min - self.breaths_per_min) / self.half_width_per_min
+        return self.swing_pct / sqrt(1 + off * off)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paced:
+    """A heart whose owner breathes with a pacer: `breath_at` says what it asks for, None while it asks for nothing."""
+
+    breath_at: Callable[[float], Breath | None]
+    resonance: Resonance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +167,13 @@ class Heart:
     temperament: Temperament
     stretches: Sequence[Stretch]
     responses: Sequence[Response]
+    paced: Paced | None = None
     _breath: float = field(init=False, default=0.0)
     _breath_hz: float = field(init=False, default=0.25)
     _breath_depth: float = field(init=False, default=1.0)
     _drift_bpm: float = field(init=False, default=0.0)
     _activity_bpm: float = field(init=False, default=0.0)
+    _paced_swing: float = field(init=False, default=0.0)
 
     def beats(self) -> Iterator[TrueBeat]:
         """Beats in order of time, without end."""
@@ -170,9 +215,18 @@ class Heart:
             response.at(at_s) for response in self.responses if 0 < at_s - response.onset_s < _LONGEST_RESPONSE_S
         )
         level_bpm = self.temperament.resting_bpm + self._drift_bpm + self._activity_bpm + planted_bpm
-        swing = self.temperament.breathing_pct * self._breath_depth * sin(2 * pi * self._breath)
-        swing += self.temperament.mayer_pct * sin(2 * pi * 0.1 * at_s)
-        return level_bpm * (1 + swing / 100) / 60
+        return level_bpm * (1 + self._swing_pct(at_s) / 100) / 60
+
+    def _swing_pct(self, at_s: float) -> float:
+        """What breathing and Mayer waves add."""
+        breath = None if self.paced is None else self.paced.breath_at(at_s)
+        if self.paced is None or breath is None:
+            swing = self.temperament.breathing_pct * self._breath_depth * sin(2 * pi * self._breath)
+            return swing + self.temperament.mayer_pct * sin(2 * pi * 0.1 * at_s)
+        # The heart follows with a time constant of a breath or so; depth differs from breath to breath as at rest.
+        aim = self.paced.resonance.at(breath.breaths_per_min) * self._breath_depth
+        self._paced_swing += (aim - self._paced_swing) * _STEP_S / _FOLLOWS_S
+        return self._paced_swing * -cos(pi * breath.filled)
 
     def _breathe(self, activity: Activity) -> None:
         self._breath += self._breath_hz * _STEP_S

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from firmware_profiles.profiles import Profile, load_profiles
+from watchlink.pacer import Breath
 from watchlink.packets import EventKind, Role, SessionEvent
 from watchlink.readings import Phase
 from watchlink.session import BLOCK_PHASES, Plan
-from watchlink.sources.virtual.heart import Activity, Heart, Response, Stretch, Temperament
+from watchlink.sources.virtual.heart import Activity, Heart, Paced, Resonance, Response, Stretch, Temperament
 from watchlink.sources.virtual.sensor import Movement, Truth, emissions
 from watchlink.sources.virtual.wearable import VirtualWearable
 from watchlink.vocabulary import meaning_of
@@ -131,6 +132,22 @@ def practice(*, plan: Plan, people: int, seed: int, aliases: Sequence[str] = ALI
     return Practice(people=tuple(everybody), events=tuple(sorted(entered, key=lambda event: event.at_us)))
 
 
+def breather(
+    *, breath_at: Callable[[float], Breath | None], seed: int, profile_id: str = WEARABLES[0]
+) -> VirtualPerson:
+    """Somebody who sits in silence and breathes with a pacer, and whose heart follows.
+
+    Args:
+        breath_at: what the pacer asks for at an instant of the session's axis.
+        seed: decides the heart, its own rate included.
+        profile_id: of the wearable.
+    """
+    resonance = Resonance.drawn_from(random.Random(f"{seed} {ALIASES[0]} resonance"))
+    return _person(
+        ALIASES[0], load_profiles()[profile_id], seed, (), (), (), Paced(breath_at=breath_at, resonance=resonance)
+    )
+
+
 IN_PHASE: Final = {
     Phase.SILENT: Activity.SILENT,
     Phase.TALK: Activity.LISTEN,
@@ -238,9 +255,14 @@ def _person(
     stretches: Sequence[Stretch],
     responses: Sequence[Response],
     movements: Sequence[Movement],
+    paced: Paced | None = None,
 ) -> VirtualPerson:
     chance = random.Random(f"{seed} {alias}")
-    truth = Truth(responses=tuple(responses), movements=tuple(movements))
+    truth = Truth(
+        responses=tuple(responses),
+        movements=tuple(movements),
+        resonance=None if paced is None else paced.resonance,
+    )
     heart = Heart(
         chance=random.Random(f"{seed} {alias} heart"),
         temperament=replace(
@@ -248,6 +270,7 @@ def _person(
         ),
         stretches=with_movements(stretches, movements),
         responses=responses,
+        paced=paced,
     )
     ending = f"{chance.randrange(0x1000, 0x10000):04X}"  # makers put the end of the serial number into the name
     wearable = VirtualWearable(

@@ -16,7 +16,7 @@ from typing import Final
 
 from firmware_profiles.heart_rate_service import RR_TICKS_PER_S, Contact, HeartRateMeasurement, encode
 from firmware_profiles.profiles import RrUnit, VirtualBehaviour
-from watchlink.sources.virtual.heart import Activity, Heart, Response
+from watchlink.sources.virtual.heart import Activity, Heart, Resonance, Response
 from watchlink.sources.virtual.wearable import Emission
 
 _CLOCK_ERROR_PPM: Final = 40.0
@@ -50,6 +50,7 @@ class Truth:
     beats_s: list[float] = field(default_factory=list[float])
     ectopic_s: list[float] = field(default_factory=list[float])
     lost_us: list[int] = field(default_factory=list[int])
+    resonance: Resonance | None = None
 
 
 def emissions(*, heart: Heart, behaviour: VirtualBehaviour, chance: random.Random, truth: Truth) -> Iterator[Emission]:
