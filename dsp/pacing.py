@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, Final, cast
 
 import numpy as np
@@ -246,9 +247,9 @@ def _stands_out(mean: NDArray[np.float64], covariance: NDArray[np.float64], coun
 
 def _larger(one: PacedResponse, other: PacedResponse) -> bool:
     """Whether one swing is larger than another by more than the error of the difference."""
-    squared = one.error_bpm**2, other.error_bpm**2
-    error_bpm = (squared[0] + squared[1]) ** 0.5
-    if error_bpm == 0:
+    own, others = one.error_bpm * one.error_bpm, other.error_bpm * other.error_bpm
+    both = own + others
+    if both == 0:
         return one.swing_bpm > other.swing_bpm
-    freedom = sum(squared) ** 2 / (squared[0] ** 2 / (one.breaths - 1) + squared[1] ** 2 / (other.breaths - 1))
-    return one.swing_bpm - other.swing_bpm > _student(freedom) * error_bpm
+    freedom = both * both / (own * own / (one.breaths - 1) + others * others / (other.breaths - 1))
+    return one.swing_bpm - other.swing_bpm > _student(freedom) * sqrt(both)

@@ -15,7 +15,6 @@ from watchlink.commands.running import ArchiveOption, PlainOption, record_sessio
 from watchlink.commands.seating import (
     AdapterOption,
     ScanOption,
-    SeatOption,
     Seats,
     SeedOption,
     parse_seats,
@@ -52,7 +51,10 @@ def breathe(
     ] = None,
     in_share: Annotated[float, typer.Option(help="How much of a breath is the in-breath, in percent: 30 to 60.")] = 40,
     find: Annotated[bool, typer.Option("--find", help="Find your own rate: 6.5, 6, 5.5, 5 and 4.5 a minute.")] = False,
-    seat: SeatOption = None,
+    seat: Annotated[
+        list[str] | None,
+        typer.Option("--seat", help='Whose wearable: Heron, if it was paired, or "Heron=Polar H10 1A2B".'),
+    ] = None,
     alone: Annotated[bool, typer.Option("--alone", help="Only pace: no wearable, nothing is recorded.")] = False,
     virtual: Annotated[
         bool, typer.Option("--virtual", help="With a virtual wearable, on a heart that follows the pacer.")
@@ -74,8 +76,7 @@ def breathe(
 ) -> None:
     """Breathe with a pacer, and see how far your heart rate follows. With --find: at which rate it follows most.
 
-    It uses the wearable that was paired, or the one that --seat names, and keeps the session in the archive. Ctrl-C
-    ends it; what was recorded is saved.
+    It uses the wearable that was paired, or that --seat names. Ctrl-C ends it; what was recorded is saved.
     """
     if sum((alone, virtual, replay is not None)) > 1:
         raise typer.BadParameter("--alone, --virtual or --replay, one of the three.")
