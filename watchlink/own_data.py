@@ -185,7 +185,7 @@ def delete(person: str, files: Files, *, on: date, sessions: Collection[int] | N
         if left:
             save_cohorts(files.cohorts, _without_member(cohorts, person))
     needles = [] if erased is None else _needles(erased.octets)
-    spellings = set() if word_stays or sessions is not None else _spellings(person)
+    spellings = _spellings(person) if sessions is None and not word_stays else frozenset[bytes]()
     return Receipt(
         person=person,
         on=on,
@@ -227,9 +227,9 @@ def _needles(octets: Collection[bytes]) -> list[bytes]:
     return long[:: max(1, len(long) // _SEARCHED)][:_SEARCHED]
 
 
-def _spellings(person: str) -> set[bytes]:
+def _spellings(person: str) -> frozenset[bytes]:
     spellings = {person.encode("utf-8", "surrogatepass"), json.dumps(person)[1:-1].encode()}
-    return {spelling for spelling in spellings if len(spelling) > 3}  # a shorter one stands anywhere by chance
+    return frozenset(spelling for spelling in spellings if len(spelling) > 3)  # a shorter one stands anywhere by chance
 
 
 def _without_member(cohorts: Iterable[Cohort], person: str) -> list[Cohort]:
