@@ -74,7 +74,7 @@ class Receipt:
         searched: for how many of the reports the raw files were searched afterwards.
         found: how many of them, and of the spellings of the pseudonym, were still there.
         word_stays: whether the pseudonym still stands inside of other words or names.
-        others: how many sessions of others were left whole.
+        left_sessions: how many the archive holds now.
     """
 
     person: str
@@ -85,7 +85,7 @@ class Receipt:
     searched: int
     found: int
     word_stays: bool
-    others: int
+    left_sessions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +167,11 @@ def delete(person: str, files: Files, *, on: date, sessions: Collection[int] | N
         WatchlinkError: a file cannot be read or written; the archive is changed as a whole or not at all, and first.
     """
     cohorts, devices = load_cohorts(files.cohorts), load_devices(files.devices)
-    erased, others = None, 0
+    erased, left_sessions = None, 0
     if files.archive.is_file():
         with Archive(files.archive) as archive:
             erased = archive.erase(person, sessions=sessions)
-            others = len(archive.sessions()) - len(set(erased.touched) - set(erased.removed))
+            left_sessions = len(archive.sessions())
             word_stays = archive.mentions(person)
     else:
         word_stays = False
@@ -185,7 +185,7 @@ def delete(person: str, files: Files, *, on: date, sessions: Collection[int] | N
         if left:
             save_cohorts(files.cohorts, _without_member(cohorts, person))
     needles = [] if erased is None else _needles(erased.octets)
-    spellings = set() if word_stays or sessions is not None else _spellings(person)
+    spellings = _spellings(person) if sessions is None and not word_stays else frozenset[bytes]()
     return Receipt(
         person=person,
         on=on,
@@ -195,7 +195,7 @@ def delete(person: str, files: Files, *, on: date, sessions: Collection[int] | N
         searched=len(needles),
         found=traces(files.archive, [*needles, *spellings]),
         word_stays=word_stays,
-        others=others,
+        left_sessions=left_sessions,
     )
 
 
@@ -227,9 +227,9 @@ def _needles(octets: Collection[bytes]) -> list[bytes]:
     return long[:: max(1, len(long) // _SEARCHED)][:_SEARCHED]
 
 
-def _spellings(person: str) -> set[bytes]:
+def _spellings(person: str) -> frozenset[bytes]:
     spellings = {person.encode("utf-8", "surrogatepass"), json.dumps(person)[1:-1].encode()}
-    return {spelling for spelling in spellings if len(spelling) > 3}  # a shorter one stands anywhere by chance
+    return frozenset(spelling for spelling in spellings if len(spelling) > 3)  # a shorter one stands anywhere by chance
 
 
 def _without_member(cohorts: Iterable[Cohort], person: str) -> list[Cohort]:

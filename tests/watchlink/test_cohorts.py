@@ -58,6 +58,7 @@ _COHORTS = st.lists(
         ).map(tuple),
         made_on=st.dates(),
         closed_on=st.none() | st.dates(),
+        keep_days=st.integers(0, 3650),
         primary=st.none()
         | st.builds(Primary, measure=st.sampled_from(Measure), label=st.text(), declared_on=st.dates()),
     ),
@@ -133,6 +134,8 @@ def test_a_file_that_a_person_wrote_by_hand_is_understood(tmp_path: Path) -> Non
         (json.dumps(_whole(made_on="yesterday")), "cohort 1: made_on 'yesterday' is not valid"),
         (json.dumps(_whole(made_on=None)), "cohort 1: made_on is not a text"),
         (json.dumps(_whole(closed_on=5)), "cohort 1: closed_on is not a text"),
+        (json.dumps(_whole(keep_days=-1)), "cohort 1: keep_days is no whole number from 0 to 3650"),
+        (json.dumps(_whole(keep_days=True)), "cohort 1: keep_days is no whole number from 0 to 3650"),
         (json.dumps(_whole(members="Heron")), "cohort 1: members is no list"),
         (json.dumps(_whole(members=["Heron"])), "cohort 1: a member is no JSON object"),
         (json.dumps(_whole(members=[])), "cohort 1: A cohort has 1 to 8 people; these are 0"),

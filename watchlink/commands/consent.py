@@ -1,4 +1,4 @@
-"""`watchlink consent`: what each person said yes to, in which words, and how it is given or taken back, offline and at once.
+"""`watchlink consent`: what each person said yes to, in which words; and how a yes is given or taken back at once.
 
 Strategy: what holds for coming sessions is in the file of cohorts; what holds in a session that is over is in its own
 log, where a later statement takes the place of an earlier one for all of it. Nothing of what was said is overwritten.
@@ -80,6 +80,8 @@ def grant(
     archive: ArchiveOption = None,
 ) -> None:
     """Let others see more: from the next session on, or in one that is over."""
+    from watchlink.consent import NOTHING
+
     chosen = _chosen(purposes)
     if session is not None:
         _state_in_session(session, alias, archive, more=chosen)
@@ -88,7 +90,7 @@ def grant(
 
         def more(member: Member) -> tuple[frozenset[Purpose], None]:
             # A yes to older words is no yes to these.
-            return (member.shares if member.up_to_date else frozenset()) | chosen, None
+            return (member.shares if member.up_to_date else NOTHING) | chosen, None
 
         keep_consent(one, find_member(one, alias).alias, more, cohorts)
 
@@ -115,7 +117,7 @@ def withdraw(
             lambda member: (member.shares - chosen, member.wording or None),
             cohorts,
         )
-    say("In a session that is running: watchlink mark share. In one that is over: say it again with --session N.")
+    say("While a session runs: watchlink mark share 2 nothing. In one that is over: say it with --session N.")
 
 
 def _is(person: str | None, alias: str) -> bool:
@@ -161,9 +163,7 @@ def _state_in_session(
 
     with Archive(archive_path(chosen)) as opened:
         if opened.session(number).state is SessionState.RECORDING:
-            raise NoSessionError(
-                f"Session {number} is being recorded. Say it in the session: watchlink mark share (or s on the board)."
-            )
+            raise NoSessionError(f"Session {number} is being recorded. Say it there: watchlink mark share 2 hrv")
         log = list(opened.packets(number))
         people = {person.casefold(): person for person in _people(log, Wearing(log))}
         person = people.get(alias.casefold())

@@ -128,7 +128,7 @@ def receipt_lines(done: Receipt) -> list[str]:
     if done.device is not None:
         lines.append(f"- the wearable {done.device}, which is not remembered any more")
     lines += [f"- the place in {name}; the numbers of those after it move up by one" for name in done.cohorts]
-    lines.append(f"What is others' was left as it was, in {done.others} sessions.")
+    lines.append(f"What is the others' was left as it was; the archive holds {done.left_sessions} sessions now.")
     if erased is not None:
         lines.append(_rewritten(erased.compacted))
         if done.found:

@@ -7,18 +7,20 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from watchlink.cohorts import Cohort, Member, load_cohorts, save_cohorts
+from watchlink.archive import Archive, SessionKind
+from watchlink.clock import utc_now
+from watchlink.cohorts import Cohort, Member, load_cohorts, put, save_cohorts
 from watchlink.commands import main
 from watchlink.consent import ALWAYS, WORDS, wording
-from watchlink.devices import Device, LastTest, save_devices
+from watchlink.devices import Device, LastTest, load_devices, save_devices
 from watchlink.measures import Measure
-from watchlink.packets import Purpose
+from watchlink.packets import Purpose, Seat
 from watchlink.readings import Grade
 from watchlink.unit_audit import RrUnitVerdict
 
@@ -374,6 +376,105 @@ def test_what_a_person_takes_back_while_their_cohort_is_closed_stays_taken_back(
     run("close", "Lions", typed=_Meanwhile("y\n", otter_shares_nothing_more))
     assert _only(lions).closed_on is not None
     assert _member(lions, "Otter").shares == set()
+
+
+# --- what goes when a cohort is closed -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(lions: Path) -> Path:
+    """A session and a baseline of the Lions, a session of the Bears; Otter is in both cohorts."""
+    save_cohorts(lions, [_only(lions), Cohort(name="Bears", members=(Member(alias="Otter"),), made_on=_DAY)])
+    archive = lions.with_name("archive.sqlite3")
+    with Archive(archive) as opened:
+        for cohort, kind in (
+            ("Lions", SessionKind.SESSION),
+            ("Bears", SessionKind.SESSION),
+            ("LIONS", SessionKind.BASELINE),
+        ):
+            recorder = opened.begin(title="", started_at=datetime(2026, 3, 1, tzinfo=UTC), cohort=cohort, kind=kind)
+            recorder.accept(Seat(at_us=0, person="Otter", wearable="w1", profile="generic"))
+            recorder.close()
+    save_devices(archive.with_name("devices.json"), [_device("Heron"), _device("Otter"), _device("Ibis")])
+    return archive
+
+
+def _sessions(archive: Path) -> list[int]:
+    with Archive(archive) as opened:
+        return [one.id for one in opened.sessions()]
+
+
+def _close_before(path: Path, days: int) -> None:
+    known = load_cohorts(path)
+    lions = next(one for one in known if one.name == "Lions")
+    save_cohorts(path, put(known, replace(lions, closed_on=utc_now().date() - timedelta(days=days))))
+
+
+def test_closing_says_what_goes_when_and_how_everybody_gets_their_own_first(
+    run: Run, lions: Path, recorded: Path
+) -> None:
+    closed = run("close", "Lions", "--yes")
+    day = utc_now().date() + timedelta(days=30)
+    assert "What is stored of Lions (recordings 1, 3; 2 packets; its people and their wearables)" in closed.err
+    assert f"goes on {day}" in closed.err
+    assert "watchlink my-data export --person Heron" in closed.err
+    assert "until then it can be opened again: watchlink cohort reopen Lions" in closed.out
+    assert f"What is stored of it goes on {day}." in run("show", "Lions").err
+    assert json.loads(run("show", "Lions", "--json").out)["goes_on"] == day.isoformat()
+    assert _sessions(recorded) == [1, 2, 3]
+    assert run("reopen", "lions").code == 0
+    assert run("reopen", "lions").code == 2
+    assert all(one.closed_on is None for one in load_cohorts(lions))
+
+
+@pytest.mark.parametrize(("days", "left"), [(29, [1, 2, 3]), (30, [2]), (400, [2])])
+def test_what_is_due_goes_at_the_next_look_and_what_is_others_stays(
+    run: Run, lions: Path, recorded: Path, days: int, left: list[int]
+) -> None:
+    _close_before(lions, days)
+    devices = recorded.with_name("devices.json")
+    looked = run("list", "--devices", devices)
+    assert looked.code == 0
+    assert _sessions(recorded) == left
+    gone = len(left) == 1
+    assert ("The time to keep was over. Deleted: Lions with 2 sessions (1, 3), 2 packets." in looked.err) == gone
+    assert ("Forgotten: the wearables of Heron." in looked.err) == gone
+    assert [one.alias for one in load_devices(devices)] == (["Ibis", "Otter"] if gone else ["Heron", "Ibis", "Otter"])
+    assert [one.name for one in load_cohorts(lions)] == (["Bears"] if gone else ["Bears", "Lions"])
+    assert "The time to keep" not in run("list", "--devices", devices).err
+
+
+def test_what_is_due_waits_while_a_session_is_recorded(run: Run, lions: Path, recorded: Path) -> None:
+    _close_before(lions, 30)
+    with Archive(recorded) as opened:
+        opened.begin(title="", started_at=datetime(2026, 3, 1, tzinfo=UTC))
+    looked = run("list")
+    assert looked.code == 0
+    assert "could not be deleted now; the next command tries again. Session 4 is being recorded" in looked.err
+    assert _sessions(recorded) == [1, 2, 3, 4]
+    assert "Lions" in looked.out
+
+
+def test_a_cohort_can_be_closed_and_deleted_at_once(run: Run, lions: Path, recorded: Path) -> None:
+    refused = run("close", "Lions", "--now", typed="n\n")
+    assert refused.code == 1
+    assert _sessions(recorded) == [1, 2, 3]
+    done = run("close", "Lions", "--now", "--devices", recorded.with_name("devices.json"), typed="y\n")
+    assert done.code == 0
+    assert "at once, and cannot be had back" in done.err
+    assert done.out.startswith("Lions is closed. Deleted: Lions with 2 sessions (1, 3), 2 packets.")
+    assert _sessions(recorded) == [2]
+    assert [one.name for one in load_cohorts(lions)] == ["Bears"]
+
+
+def test_how_long_a_cohort_is_kept_is_said_when_it_is_made(run: Run, path: Path) -> None:
+    assert run("new", "Lions", "Heron", "--keep-days", 0).code == 0
+    assert _only(path).keep_days == 0
+    assert run("new", "Bears", "Heron", "--keep-days", 3651).code == 2
+    closed = run("close", "Lions", "--yes")
+    assert f"goes on {utc_now().date()}" in closed.err
+    assert "Deleted: Lions" in run("list").err
+    assert load_cohorts(path) == ()
 
 
 # --- hostile names and files -----------------------------------------------------------------------------------------
