@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import unicodedata
 from collections.abc import Iterator
@@ -86,7 +85,7 @@ def only_for_owner(path: Path) -> None:
 
     On Windows by an access list (`icacls`), because there the mode says nothing about reading. Not tried out on it.
     """
-    if sys.platform != "win32":
+    if os.name != "nt":
         path.chmod(0o700 if path.is_dir() else 0o600)
         return
     owner = f"{os.environ.get('USERDOMAIN', '.')}\\{os.environ.get('USERNAME', '')}"

@@ -67,7 +67,10 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
     try:
         writer.setHeader(_header(part, begin_s))
         writer.setSignalHeaders(
-            [_signal("RR intervals", "ms", TACHOGRAM_HZ, _STEPS_PER_MS), _signal("Heart rate", "bpm", 1, _STEPS_PER_BPM)]
+            [
+                _signal("RR intervals", "ms", TACHOGRAM_HZ, _STEPS_PER_MS),
+                _signal("Heart rate", "bpm", 1, _STEPS_PER_BPM),
+            ]
         )
         writer.set_number_of_annotation_signals(signals)
         writer.writeSamples(samples, digital=True)
@@ -80,8 +83,8 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
 
 def _begin_s(part: Part) -> int:
     """Where the file begins on the session's axis: at its zero, or before, for what happened before."""
-    earliest_s = min((onset_s for onset_s, _ in _marked(part)), default=0.0)
-    return min(0, floor(earliest_s))
+    rates_s = (one.at_s for one in part.heart_rate)
+    return floor(min((0.0, *rates_s, *(onset_s for onset_s, _ in _marked(part)))))
 
 
 def _marked(part: Part) -> list[tuple[float, str]]:
@@ -152,7 +155,7 @@ def _samples(part: Part, begin_s: int, length_s: int) -> list[Any]:
     )
     rates_bpm = tachogram([], [], [], since_s=begin_s, count=length_s, hz=HEART_RATE_HZ, otherwise=UNKNOWN)
     for one in part.heart_rate:
-        second = round(one.at_s - begin_s)
+        second = floor(one.at_s) - begin_s
         if 0 <= second < length_s:
             rates_bpm[second] = one.heart_rate_bpm
     return [
