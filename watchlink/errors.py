@@ -64,3 +64,7 @@ class DevicesFileError(WatchlinkError):
 
 class ExportError(WatchlinkError):
     """A recording cannot be written in the format of another tool. Nothing of it was left on the disk."""
+
+
+class MissingLibraryError(ExportError):
+    """A format needs a library that is not installed; the message says how to install it."""

@@ -13,10 +13,9 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +47,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole_files(folder: Path) -> Iterator[Path]:
+def whole_files(folder: Path) -> Generator[Path]:
     """An empty folder to write new files into; in the end all of them are moved into `folder`, or none.
 
     `folder` is made if it is not there.
@@ -86,7 +85,7 @@ def only_for_owner(path: Path) -> None:
 
     On Windows by an access list (`icacls`), because there the mode says nothing about reading. Not tried out on it.
     """
-    if sys.platform != "win32":
+    if os.name != "nt":
         path.chmod(0o700 if path.is_dir() else 0o600)
         return
     owner = f"{os.environ.get('USERDOMAIN', '.')}\\{os.environ.get('USERNAME', '')}"

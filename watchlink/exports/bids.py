@@ -5,7 +5,7 @@ Strategy: the heart rate is a regular recording (`_physio`, one row a second), t
 three need no shifting against each other. What is not known is "n/a".
 
 References:
-    Brain Imaging Data Structure, version 1.11.2, "Physiological recordings" and "Task events".
+    Brain Imaging Data Structure, version 1.11.1, "Physiological recordings" and "Task events".
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from watchlink.exports.cells import Cell, cell, one_line, seconds, table
 from watchlink.exports.part import Part
 from watchlink.files import safe_name
 
-BIDS_VERSION: Final = "1.11.2"
+BIDS_VERSION: Final = "1.11.1"
+_TASK: Final = "practice"
 _NONE: Final = "n/a"
 _US_PER_S: Final = 1_000_000
 _PHYSIO: Final[Mapping[str, Mapping[str, str]]] = {
@@ -57,7 +58,7 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
     session = f"ses-{part.started_at:%Y%m%dT%H%M%S}" if part.dated else "ses-1"
     behaviour = folder / subject / session / "beh"
     behaviour.mkdir(parents=True)
-    name = f"{subject}_{session}_task-practice"
+    name = f"{subject}_{session}_task-{_TASK}"
     recording = f"{name}_recording-watchlink"
 
     _write_about(part, folder, subject)
@@ -70,6 +71,7 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
             "StartTime": first_s,
             "Columns": list(_PHYSIO),
             "PhysioType": "generic",
+            "TaskName": _TASK,
             "SoftwareVersions": f"watchlink {__version__}",
             **_PHYSIO,
         },
@@ -81,6 +83,7 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
             "Columns": list(_BEATS),
             "Description": "Heart beats, as sent and after cleaning.",
             "OnsetSource": "timestamp",
+            "TaskName": _TASK,
             **_BEATS,
         },
     )
@@ -97,7 +100,7 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
         for event in part.events
     )
     (behaviour / f"{name}_events.tsv").write_text(_tabs(_EVENTS, events), "utf-8")
-    _write_json(behaviour / f"{name}_events.json", _EVENTS)
+    _write_json(behaviour / f"{name}_events.json", {"TaskName": _TASK, **_EVENTS})
 
 
 def _write_about(part: Part, folder: Path, subject: str) -> None:
@@ -111,8 +114,8 @@ def _write_about(part: Part, folder: Path, subject: str) -> None:
         },
     )
     (folder / "README").write_text(
-        "One person's part of a practice session, recorded by watchlink from a heart-rate wearable. The heart rate and\n"
-        "the cleaned intervals were computed from what the wearable sent. Not a medical device.\n",
+        "One person's part of a practice session, recorded by watchlink from a heart-rate wearable.\n"
+        "The heart rate and the cleaned intervals were computed from what the wearable sent. Not a medical device.\n",
         "utf-8",
     )
     about = {"participant_id": {"Description": "Of the data set."}, "alias": {"Description": "In the session."}}

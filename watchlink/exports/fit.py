@@ -35,21 +35,23 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
         ExportError: the library is missing.
     """
     builder: Any = _module("fit_file_builder").FitFileBuilder()
-    started_at = part.started_at if part.dated else _FIT_EPOCH
-    # FIT knows whole seconds.
-    zero_ms = floor(started_at.timestamp()) * _MS_PER_S
-    end_ms = zero_ms + max(1, ceil(part.duration_s)) * _MS_PER_S
     rates = {floor(one.at_s): round(one.heart_rate_bpm) for one in part.heart_rate}
     intervals: defaultdict[int, list[float]] = defaultdict(list)
     for beat in part.intervals_as_sent:
         if beat.rr_ms is not None and beat.rr_ms <= _LONGEST_MS:
             intervals[floor(beat.at_s)].append(beat.rr_ms / _MS_PER_S)
 
-    builder.add(_file_id(zero_ms))
-    builder.add(_timer(zero_ms, "START"))
-    for second in sorted({*rates, *intervals}):
+    seconds = sorted({*rates, *intervals})
+    first_s = min((0, *seconds))
+    # FIT knows whole seconds, and none before its epoch.
+    zero_s = floor(part.started_at.timestamp()) if part.dated else floor(_FIT_EPOCH.timestamp()) - first_s
+    begin_ms = (zero_s + first_s) * _MS_PER_S
+    end_ms = (zero_s + max(1, ceil(part.duration_s))) * _MS_PER_S
+    builder.add(_file_id(begin_ms))
+    builder.add(_timer(begin_ms, "START"))
+    for second in seconds:
         record = _message("record", "Record", local_id=_RATE if second in rates else _NO_RATE)
-        record.timestamp = zero_ms + second * _MS_PER_S
+        record.timestamp = (zero_s + second) * _MS_PER_S
         if second in rates:
             record.heart_rate = rates[second]
         builder.add(record)
@@ -60,12 +62,12 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
             hrv.time = held_s + [_NONE_S] * (_A_MESSAGE - len(held_s))
             builder.add(hrv)
     builder.add(_timer(end_ms, "STOP_ALL"))
-    builder.add(_span("lap", "Lap", zero_ms, end_ms, rates))
-    session = _span("session", "Session", zero_ms, end_ms, rates)
+    builder.add(_span("lap", "Lap", begin_ms, end_ms, rates))
+    session = _span("session", "Session", begin_ms, end_ms, rates)
     session.first_lap_index = 0
     session.num_laps = 1
     builder.add(session)
-    builder.add(_activity(zero_ms, end_ms))
+    builder.add(_activity(begin_ms, end_ms))
     (folder / f"{stem}.fit").write_bytes(builder.build_bytes())
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -111,10 +112,22 @@ def export(part: Part, to: ExportFormat, target: Path) -> tuple[Path, ...]:
     folder, stem = target, stem_of(part)
     if kind.suffix and target.suffix.lower() == kind.suffix and not target.is_dir():
         folder, stem = target.parent, target.stem
+    with writing(folder) as growing:
+        kind.write(part, growing, stem=stem)
+        names = sorted(file.name for file in growing.iterdir())
+    return tuple(folder / name for name in names)
+
+
+@contextmanager
+def writing(folder: Path) -> Generator[Path]:
+    """An empty folder whose files come into `folder` together in the end; see `files.whole_files`.
+
+    Raises:
+        ExportError: something is there already, or it cannot be written; nothing of it is left.
+    """
     try:
         with whole_files(folder) as growing:
-            kind.write(part, growing, stem=stem)
-            names = sorted(file.name for file in growing.iterdir())
+            yield growing
     except FileExistsError as error:
         raise ExportError(
             f"{error.filename or folder} is there already and is not overwritten. Choose another folder or name."
@@ -124,7 +137,6 @@ def export(part: Part, to: ExportFormat, target: Path) -> tuple[Path, ...]:
             f"It cannot be written to {folder}: {error.strerror or error}. Check the path, its permissions and the "
             "space on the disk. Nothing of it was left there."
         ) from error
-    return tuple(folder / name for name in names)
 
 
 def stem_of(part: Part) -> str:

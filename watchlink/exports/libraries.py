@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from watchlink.errors import ExportError
+from watchlink.errors import MissingLibraryError
 
 
 def library(module: str, *, extra: str, what: str) -> Any:
@@ -17,9 +17,9 @@ def library(module: str, *, extra: str, what: str) -> Any:
         what: is written with it, for the message.
 
     Raises:
-        ExportError: it is not installed; says how to install it.
+        MissingLibraryError: it is not installed; says how to install it.
     """
     try:
         return import_module(module)
     except ImportError as error:
-        raise ExportError(f"Writing {what} needs a library more: pip install 'watchlink[{extra}]'.") from error
+        raise MissingLibraryError(f"Writing {what} needs a library more: pip install 'watchlink[{extra}]'.") from error
