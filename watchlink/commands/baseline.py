@@ -32,6 +32,8 @@ from watchlink.commands.seating import (
 from watchlink.texts import shown
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from watchlink.archive import Recorder
     from watchlink.clock import Clock
     from watchlink.cohorts import Cohort
@@ -96,8 +98,7 @@ def baseline(
 
     async def open_source() -> tuple[Source, Clock, str]:
         if replay is not None:
-            packets, clock = _part(replay, who or _DEFAULT_ALIAS, from_s=from_s, until_us=until_us)
-            return ReplaySource(packets, clock=clock), clock, who or _DEFAULT_ALIAS
+            return ReplaySource(replayed, clock=virtual_clock), virtual_clock, who or _DEFAULT_ALIAS
         if virtual:
             prepare_filters()
             return cohort_of([who or _DEFAULT_ALIAS], seed, _plan(minutes), virtual_clock), virtual_clock, who or ""
@@ -107,8 +108,12 @@ def baseline(
             raise typer.BadParameter(shown(f"More than one wearable is near. Say who you are: --alias {people[0]}"))
         return source, clock, people[0]
 
+    replayed: list[Packet] = []
     virtual_clock = VirtualClock(started_at=utc_now(), speed=speed)
-    run = virtual_clock.run if virtual else asyncio.run
+    if replay is not None:
+        replayed, started_at = _part(replay, who or _DEFAULT_ALIAS, from_s=from_s, until_us=until_us)
+        virtual_clock = VirtualClock(started_at=started_at)
+    run = virtual_clock.run if virtual or replay is not None else asyncio.run
     with Archive(archive_path(archive)) as opened:
 
         async def session() -> tuple[Recorder, str]:
@@ -223,12 +228,13 @@ def _answers(said: Sequence[str], *, ask: bool) -> dict[str, str]:
 
 def _stated(person: str, of: Cohort | None, answers: dict[str, str]) -> list[Packet]:
     """What is known before the first report: who shares what, what was said, and that it is a silent block."""
+    from watchlink.consent import NOTHING
     from watchlink.packets import EventKind, SelfReport, SessionEvent, Sharing
 
     packets: list[Packet] = []
     member = None if of is None else of.member(person)
     if member is not None:
-        shares = member.shares if member.up_to_date else frozenset()
+        shares = member.shares if member.up_to_date else NOTHING
         packets.append(Sharing(at_us=0, person=person, purposes=shares, wording=member.wording))
     packets += [SelfReport(at_us=0, person=person, item=item, answer=answer) for item, answer in answers.items()]
     packets.append(SessionEvent(at_us=0, kind=EventKind.BLOCK, label="baseline", note="Silent baseline"))
@@ -260,11 +266,10 @@ def _plan(minutes: int) -> Any:
     return Plan(title="Baseline", blocks=(block,))
 
 
-def _part(file: Path, person: str, *, from_s: float, until_us: int) -> tuple[list[Packet], Clock]:
-    """One wearable's minutes of a recording, as this person's, and a clock that begins with them."""
+def _part(file: Path, person: str, *, from_s: float, until_us: int) -> tuple[list[Packet], datetime]:
+    """One wearable's minutes of a recording, as this person's, and when they began."""
     from datetime import timedelta
 
-    from watchlink.clock import VirtualClock
     from watchlink.commands.reading import captured
     from watchlink.errors import CaptureError
     from watchlink.packets import AttributeRead, Discarded, LinkChange, Notification, Seat
@@ -286,7 +291,7 @@ def _part(file: Path, person: str, *, from_s: float, until_us: int) -> tuple[lis
             out.append(replace(packet, at_us=packet.at_us - from_us))
     if not any(isinstance(packet, Notification) for packet in out):
         raise CaptureError(f"{file} holds no heart rate from second {from_s:g} on.")
-    return out, VirtualClock(started_at=capture.started_at + timedelta(seconds=from_s))
+    return out, capture.started_at + timedelta(seconds=from_s)
 
 
 def _sink(plain: bool, as_json: bool, until_us: int) -> Sink:  # noqa: FBT001 - as the command has them
