@@ -169,8 +169,9 @@ def cohort_trend(slopes: ArrayLike) -> CohortTrend:
     if people > _MOST_PEOPLE:
         raise TooLong(f"All signs of {people} people cannot be tried; {_MOST_PEOPLE} is the most.")
     mean = float(np.mean(given))
-    chosen: NDArray[np.int64] = (np.arange(2**people)[:, np.newaxis] >> np.arange(people)) & 1
-    flipped = np.abs((1 - 2 * chosen) @ given)
+    flips = np.arange(2**people, dtype=np.int64)
+    chosen: NDArray[np.int64] = (flips[:, np.newaxis] >> np.arange(people, dtype=np.int64)) & 1
+    flipped = np.abs(given.sum() - 2 * (chosen @ given))
     # A flip that gives the same mean in other order differs in the last digits.
     p = float(np.mean(flipped >= abs(given.sum()) - 1e-12 * np.abs(given).sum()))
     interval = None
