@@ -172,7 +172,7 @@ def delete(person: str, files: Files, *, on: date, sessions: Collection[int] | N
         with Archive(files.archive) as archive:
             erased = archive.erase(person, sessions=sessions)
             left_sessions = len(archive.sessions())
-            word_stays = archive.mentions(person)
+            word_stays = sessions is None and archive.mentions(person)
     else:
         word_stays = False
     device = None

@@ -157,6 +157,8 @@ def _replace(old: sqlite3.Connection, path: Path) -> None:
             _check(new, path, counts=old.execute(_COUNTS).fetchone())
         # Without this a log of the old file could be taken for one of the new; and closing the old one touches none.
         old.execute("PRAGMA journal_mode = DELETE")
+        if os.name == "nt":  # there a file that is open cannot be replaced
+            old.close()
         copy.replace(path)
         _sync(path.parent)
     except sqlite3.Error as error:

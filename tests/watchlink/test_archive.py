@@ -403,6 +403,51 @@ def test_what_is_shared_in_a_damaged_log_is_an_error_and_not_everything(path: Pa
         archive.sharing(recorder.session_id)
 
 
+# --- a person who is deleted -----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30)
+@given(log=st.lists(_PACKETS, max_size=12), seated=st.booleans())
+def test_what_others_have_stored_stays_row_for_row_when_a_person_is_deleted(
+    tmp_path_factory: pytest.TempPathFactory, log: list[Packet], seated: bool
+) -> None:
+    path = tmp_path_factory.mktemp("archive") / "sessions.sqlite3"
+    theirs: list[Packet] = [
+        Seat(at_us=0, person="Heron", wearable="w of Heron", profile="generic"),
+        Notification(at_us=1, wearable="w of Heron", payload=b"only Heron's own octets"),
+        SessionEvent(at_us=2, kind=EventKind.MARK, label="escalation", person="heron"),
+    ]
+    with Archive(path) as archive:
+        for packets in (log, [*log, *theirs] if seated else log):
+            recorder = archive.begin(title="", started_at=_STARTED_AT)
+            for packet in packets:
+                recorder.accept(packet)
+            recorder.close()
+    query = "SELECT session_id, seq, at_us, kind, wearable, payload, record FROM log WHERE session_id = 1"
+    before = _sql(path, query)
+    with Archive(path) as archive:
+        erased = archive.erase("HERON")
+        assert erased.touched == ((2,) if seated else ())
+        assert erased.octets == ({b"only Heron's own octets"} if seated else set())
+        assert erased.compacted
+        if 2 not in erased.removed:
+            assert list(archive.packets(2)) == log
+        recorder = archive.begin(title="", started_at=_STARTED_AT)  # and it goes on
+        recorder.accept(_report(1))
+        recorder.close()
+        assert archive.holds(recorder)
+    assert _sql(path, query) == before
+    assert b"Heron" not in path.read_bytes()
+
+
+def test_other_programs_come_in_again_after_a_deletion(path: Path, archive: Archive) -> None:
+    archive.erase("Heron")
+    with Archive(path) as other:
+        other.begin(title="", started_at=_STARTED_AT).close()
+        assert archive._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert len(archive.sessions()) == 1
+
+
 # --- an archive of before there were cohorts -------------------------------------------------------------------------
 
 
