@@ -29,6 +29,7 @@ from watchlink.commands.exits import INTERRUPTED, ends_with_its_reader, exit_cod
 from watchlink.commands.inspect import inspect
 from watchlink.commands.live import live
 from watchlink.commands.my_data import my_data
+from watchlink.commands.my_data_export import export
 from watchlink.commands.pair import pair
 from watchlink.commands.profiles import profiles
 from watchlink.commands.progress import progress
@@ -69,6 +70,7 @@ app.command()(ends_with_its_reader(analyse))
 app.add_typer(devices, name="devices")
 app.add_typer(session, name="session")
 app.add_typer(cohort, name="cohort")
+my_data.command()(ends_with_its_reader(export))
 app.add_typer(my_data, name="my-data")
 app.add_typer(consent, name="consent")
 app.add_typer(profiles, name="profiles")

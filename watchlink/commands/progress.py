@@ -14,6 +14,7 @@ from watchlink.commands.cohort import CohortsOption, cohorts_path
 from watchlink.commands.evidence import evidence_of
 from watchlink.commands.rendering import FormatOption, OutOption, deliver
 from watchlink.commands.running import ArchiveOption, archive_path, say
+from watchlink.commands.sweeping import files, sweep_and_say
 from watchlink.texts import shown
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def progress(
     from watchlink.reports import progress_report as reports
     from watchlink.session import parse_person
 
+    sweep_and_say(files(archive=archive, cohorts=cohorts, devices=None))
     chosen = _cohort(cohort, person, cohorts)
     with Archive(archive_path(archive)) as opened:
         stored = [one for one in opened.sessions() if one.cohort == chosen.name]
