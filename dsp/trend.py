@@ -170,14 +170,15 @@ def cohort_trend(slopes: ArrayLike) -> CohortTrend:
         raise TooLong(f"All signs of {people} people cannot be tried; {_MOST_PEOPLE} is the most.")
     mean = float(np.mean(given))
     flips = np.arange(2**people, dtype=np.int64)
-    chosen: NDArray[np.int64] = (flips[:, np.newaxis] >> np.arange(people, dtype=np.int64)) & 1
-    flipped: NDArray[np.float64] = np.abs(given.sum() - 2 * (chosen @ given))
+    chosen = ((flips[:, np.newaxis] >> np.arange(people, dtype=np.int64)) & 1).astype(np.float64)
+    partial = chosen @ given
+    flipped = np.abs(given.sum() - 2 * partial)
     # A flip that gives the same mean in other order differs in the last digits.
     p = float(np.mean(flipped >= abs(given.sum()) - 1e-12 * np.abs(given).sum()))
     interval = None
     outside = int((1 - LEVEL_PCT / 100) / 2 * 2**people)
     if outside >= 1:
-        means: NDArray[np.float64] = np.sort((chosen[1:] @ given) / np.count_nonzero(chosen[1:], axis=1))
+        means: NDArray[np.float64] = np.sort(partial[1:] / np.count_nonzero(chosen[1:], axis=1))
         interval = Interval(low=float(means[outside - 1]), high=float(means[-outside]))
     smallest = None
     if people > 1:

@@ -11,6 +11,7 @@ import typer
 
 from watchlink.commands.rendering import FormatOption, OutOption, deliver
 from watchlink.commands.running import ArchiveOption, archive_path
+from watchlink.commands.sweeping import files, sweep_and_say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,6 +37,8 @@ def report(
     from watchlink.reports import session_report as reports
     from watchlink.session import parse_person
 
+    if archive is None and session.isdecimal():
+        sweep_and_say(files(archive=None, cohorts=None, devices=None))
     gathered, head, own = _gathered(session, person, archive)
     name = f"session-{head.number}" if head.number else Path(session).name.split(".")[0]
     if own is None:
