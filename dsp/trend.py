@@ -172,9 +172,10 @@ def cohort_trend(slopes: ArrayLike) -> CohortTrend:
     flips = np.arange(2**people, dtype=np.int64)
     chosen = ((flips[:, np.newaxis] >> np.arange(people, dtype=np.int64)) & 1).astype(np.float64)
     partial = chosen @ given
-    flipped = np.abs(given.sum() - 2 * partial)
+    total, size = float(np.sum(given)), float(np.sum(np.abs(given)))
+    flipped = np.abs(total - 2 * partial)
     # A flip that gives the same mean in other order differs in the last digits.
-    p = float(np.mean(flipped >= abs(given.sum()) - 1e-12 * np.abs(given).sum()))
+    p = float(np.mean(flipped >= abs(total) - 1e-12 * size))
     interval = None
     outside = int((1 - LEVEL_PCT / 100) / 2 * 2**people)
     if outside >= 1:
