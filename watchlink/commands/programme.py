@@ -55,7 +55,7 @@ def record_programme(*, people: int, seed: int, archive: Path | None, cohorts: P
     options = "" if archive is None else f" --archive {archive}"
     say(
         f"Eight weeks of the cohort {COHORT} are in the archive: {len(made.recordings)} recordings. "
-        f"See them with: watchlink session list{options}"
+        f"See what changed: watchlink progress {COHORT}{options} or, of one person, with --person Heron"
     )
 
 
