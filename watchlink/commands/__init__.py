@@ -33,6 +33,7 @@ from watchlink.commands.my_data_export import export
 from watchlink.commands.pair import pair
 from watchlink.commands.profiles import profiles
 from watchlink.commands.progress import progress
+from watchlink.commands.rate import rate
 from watchlink.commands.record import record
 from watchlink.commands.replay import replay
 from watchlink.commands.report import report
@@ -63,6 +64,7 @@ app.command()(ends_with_its_reader(inspect))
 app.command()(ends_with_its_reader(decode))
 app.command()(ends_with_its_reader(convert))
 app.command()(ends_with_its_reader(show))
+app.command()(ends_with_its_reader(rate))
 app.command()(ends_with_its_reader(report))
 app.command()(ends_with_its_reader(progress))
 app.command()(ends_with_its_reader(schema))

@@ -7,6 +7,7 @@ It ends when somebody says `end`; where everybody has gone home without saying s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from watchlink.commands.exits import FILE
-from watchlink.errors import SessionFileError
+from watchlink.errors import SessionFileError, WatchlinkError
 
 if TYPE_CHECKING:
     from watchlink.archive import Archive, Recorder
@@ -99,12 +100,14 @@ class _Host:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._path = Path(setting.archive)
+        self._recorded: int | None = None
         self._free_mb: int | None = None
         self._looks = 0
 
     def run(self) -> None:
         from watchlink.archive import Archive
         from watchlink.clock import MachineClock, VirtualClock, utc_now
+        from watchlink.commands.evidence import evidence_of
 
         setting = self._setting
         with Archive(self._path) as archive:
@@ -118,6 +121,9 @@ class _Host:
                 virtual = setting.virtual and setting.speed != 1
                 clock = VirtualClock(started_at=utc_now(), speed=setting.speed) if virtual else MachineClock()
             clock.run(self._record(archive, clock, before))
+            if self._recorded is not None:  # all is saved and told; what a programme needs of it is computed here
+                with contextlib.suppress(WatchlinkError):
+                    evidence_of(archive, archive.session(self._recorded))
 
     async def _record(self, archive: Archive, clock: Clock, before: Sequence[Packet]) -> None:
         from watchlink.ballast import Ballast
@@ -167,6 +173,7 @@ class _Host:
                 code = self._take_leave(archive, recorder, door)
         if code:
             raise typer.Exit(code)
+        self._recorded = recorder.session_id
 
     async def _wearables(self, clock: Clock, orders: dict[str, Order]) -> tuple[Source, Clock]:
         """Everybody's wearables, and the clock of the session, which begins once they are found."""

@@ -179,17 +179,13 @@ _UNDECLARED: Final = (
 
 
 def _lead(progress: PersonProgress) -> Iterator[Part]:
-    for one in progress.measures:
-        if one.primary:
-            yield Words(text=_sentence(one, progress.weeks), tone=Tone.LEAD)
     whole = progress.completeness
     yield Words(
         text=f"You were there in {whole.attended} of {_many(whole.sessions, 'session')}; {whole.usable} of "
         f"{_many(whole.baselines, 'baseline')} are usable."
     )
     for one in progress.measures:
-        if not one.primary:
-            yield Words(text=_sentence(one, progress.weeks))
+        yield Words(text=_sentence(one, progress.weeks), tone=_tone(one.primary))
     if not progress.declared:
         yield Words(text=_UNDECLARED, tone=Tone.QUIET)
     if len(whole.wearables) > 1:
@@ -221,11 +217,17 @@ def _over(slope_per_week: float, measure: Measure, weeks: int) -> str:
     change = slope_per_week * max(1, weeks - 1)
     match measure:
         case Measure.RESTING_VARIABILITY:
-            return f"{100 * expm1(min(change, 20.0)):+.0f} %"
+            return f"{_signed(100 * expm1(min(change, 20.0)), 0)} %"
         case Measure.RECOVERY:
-            return f"{change:+.0f} s"
+            return f"{_signed(change, 0)} s"
         case Measure.RESTING_HEART_RATE | Measure.RESPONSE:
-            return f"{change:+.1f} bpm"
+            return f"{_signed(change, 1)} bpm"
+
+
+def _signed(value: float, digits: int) -> str:
+    """A number with its sign; what rounds to zero has none."""
+    text = f"{value:+.{digits}f}"
+    return text if text.strip("+-0.") else text.lstrip("+-")
 
 
 def _completeness(progress: PersonProgress) -> Iterator[Part]:
