@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole_files(folder: Path) -> Iterator[Path]:
+def whole_files(folder: Path) -> Generator[Path]:
     """An empty folder to write new files into; in the end all of them are moved into `folder`, or none.
 
     `folder` is made if it is not there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -119,7 +119,7 @@ def export(part: Part, to: ExportFormat, target: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[Path]:
+def writing(folder: Path) -> Generator[Path]:
     """An empty folder whose files come into `folder` together in the end; see `files.whole_files`.
 
     Raises:

@@ -51,8 +51,8 @@ def _intervals(part: Part) -> tuple[BeatRow, ...]:
     beats = part.intervals_as_sent
     if not beats:
         raise ExportError(
-            f"The wearable of {part.person} sent no usable intervals between beats, and this format holds nothing else. "
-            "Their heart rate is in the formats csv, edf, bids, fit and parquet."
+            f"The wearable of {part.person} sent no usable intervals between beats, and this format holds nothing "
+            "else. Their heart rate is in the formats csv, edf, bids, fit and parquet."
         )
     return beats
 

@@ -1,0 +1,1 @@
+"""Exports, each read again by somebody who knows nothing of us."""
