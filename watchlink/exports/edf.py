@@ -81,10 +81,15 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
     _check(edf, file, annotations, [len(signal) for signal in samples])
 
 
-def _begin_s(part: Part) -> int:
-    """Where the file begins on the session's axis: at its zero, or before, for what happened before."""
+def _begin_s(part: Part) -> float:
+    """Where the file begins on the session's axis: at the last whole second of UTC before anything in it.
+
+    EDF has a place for a part of a second, which the library fills in wrongly.
+    """
     rates_s = (one.at_s for one in part.heart_rate)
-    return floor(min((0.0, *rates_s, *(onset_s for onset_s, _ in _marked(part)))))
+    earliest_s = min((0.0, *rates_s, *(onset_s for onset_s, _ in _marked(part))))
+    part_of_second_s = part.started_at.microsecond / _US_PER_S
+    return floor(earliest_s + part_of_second_s) - part_of_second_s
 
 
 def _marked(part: Part) -> list[tuple[float, str]]:
@@ -97,7 +102,7 @@ def _marked(part: Part) -> list[tuple[float, str]]:
     return marked
 
 
-def _annotations(part: Part, begin_s: int) -> list[tuple[float, str]]:
+def _annotations(part: Part, begin_s: float) -> list[tuple[float, str]]:
     return sorted((max(0.0, round(at_s - begin_s, 4)), _cut(text)) for at_s, text in _marked(part))
 
 
@@ -109,7 +114,7 @@ def _cut(text: str) -> str:
     return octets[: _LONGEST_TEXT_OCTETS - 3].decode(errors="ignore") + "..."
 
 
-def _header(part: Part, begin_s: int) -> dict[str, object]:
+def _header(part: Part, begin_s: float) -> dict[str, object]:
     """Whose it is and when it was; ASCII and no spaces, as EDF asks for."""
     undated = datetime(_FIRST_YEAR, 1, 1, tzinfo=part.started_at.tzinfo)
     started_at = part.started_at if part.dated else undated
@@ -141,7 +146,7 @@ def _signal(label: str, unit: str, hz: int, steps: int) -> dict[str, object]:
     }
 
 
-def _samples(part: Part, begin_s: int, length_s: int) -> list[Any]:
+def _samples(part: Part, begin_s: float, length_s: int) -> list[Any]:
     """Both signals as the whole numbers that are stored."""
     beats = part.clean_beats
     intervals_ms = tachogram(
@@ -155,7 +160,7 @@ def _samples(part: Part, begin_s: int, length_s: int) -> list[Any]:
     )
     rates_bpm = tachogram([], [], [], since_s=begin_s, count=length_s, hz=HEART_RATE_HZ, otherwise=UNKNOWN)
     for one in part.heart_rate:
-        second = floor(one.at_s) - begin_s
+        second = floor(one.at_s - begin_s)
         if 0 <= second < length_s:
             rates_bpm[second] = one.heart_rate_bpm
     return [

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from datetime import timedelta
+from datetime import UTC, datetime
+from math import floor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from watchlink.errors import ExportError
 from watchlink.exports.formats import ExportFormat, export
 from watchlink.exports.part import Part
 from watchlink.packets import EventKind, SessionEvent
@@ -29,10 +31,17 @@ def _beats(edf: Any) -> list[float]:
     return [one.onset for one in edf.annotations if one.text.startswith("beat ")]
 
 
+def _shift_s(part: Part) -> float:
+    """By how much the file begins before the session's zero."""
+    first_s = min(0.0, *(one.at_s for one in part.heart_rate))
+    zero_s = part.started_at.microsecond / 1e6
+    return zero_s - floor(first_s + zero_s)
+
+
 def test_none_of_nine_thousand_beats_is_lost(tmp_path: Path) -> None:
     part = whole(beats_log(steady(9000)))
     edf = _read(part, tmp_path)
-    shift_s = -min(0.0, *(one.at_s // 1 for one in part.heart_rate))
+    shift_s = _shift_s(part)
     assert _beats(edf) == pytest.approx([beat.at_s + shift_s for beat, _ in part.clean_beats], abs=0.0001)
     assert len(_beats(edf)) == 9000
     with pyedflib.EdfReader(str(tmp_path / "part.edf")) as reader:
@@ -45,9 +54,9 @@ def test_a_signal_and_its_annotations_are_at_the_same_time_as_in_the_session(tmp
     rr, rate = edf.signals
     assert (rr.label, rr.physical_dimension, rr.sampling_frequency) == ("RR intervals", "ms", 4)
     assert (rate.label, rate.physical_dimension, rate.sampling_frequency) == ("Heart rate", "bpm", 1)
-    begins_at = STARTED_AT - timedelta(seconds=round((STARTED_AT.replace(tzinfo=None) - _start(edf)).total_seconds()))
-    assert begins_at.replace(tzinfo=None) == _start(edf)
+    begins_at = datetime.combine(edf.startdate, edf.starttime, tzinfo=UTC)
     shift_s = (STARTED_AT - begins_at).total_seconds()
+    assert shift_s == _shift_s(part)
     marks = [(one.onset - shift_s, one.text) for one in edf.annotations if one.text == "door (late)"]
     assert marks == [(pytest.approx(288.0, abs=0.0001), "door (late)")]
     for one in part.heart_rate:
@@ -56,22 +65,15 @@ def test_a_signal_and_its_annotations_are_at_the_same_time_as_in_the_session(tmp
         assert rr.data[int((beat.at_s + shift_s) * 4)] == pytest.approx(nn_ms, abs=80)
 
 
-def _start(edf: Any) -> Any:
-    from datetime import datetime
-
-    return datetime.combine(edf.startdate, edf.starttime)
-
-
 def test_in_a_gap_the_signals_are_zero_and_the_gap_is_named(shared_data: Path, tmp_path: Path) -> None:
     part = p37(shared_data)
     edf = _read(part, tmp_path)
     rr = edf.signals[0].data
     gaps = [one for one in edf.annotations if one.text.startswith("gap")]
     assert len(gaps) == sum(beat.gap_before for beat, _ in part.clean_beats) > 100
-    begin_s = min(0.0, min(one.at_s for one in part.heart_rate)) // 1
     for beat, nn_ms in part.clean_beats:
         if beat.gap_before and (beat.gap_s or 0) > 1:
-            middle = (beat.at_s - nn_ms / 1000 - (beat.gap_s or 0) / 2 - begin_s) * 4
+            middle = (beat.at_s - nn_ms / 1000 - (beat.gap_s or 0) / 2 + _shift_s(part)) * 4
             assert rr[int(middle)] == 0
     known = rr[rr > 0]
     assert known.min() >= min(nn_ms for _, nn_ms in part.clean_beats) - 0.1
@@ -93,8 +95,6 @@ def test_many_events_in_a_short_recording_are_all_there_or_it_is_refused(tmp_pat
 
     edf = _read(crowded(300), tmp_path)
     assert len({one.text for one in edf.annotations if one.text.startswith("mark")}) == 300
-    from watchlink.errors import ExportError
-
     with pytest.raises(ExportError, match="no room for"):
         export(crowded(2000), ExportFormat.EDF, tmp_path / "more.edf")
     assert [file.name for file in tmp_path.iterdir()] == ["part.edf"]
