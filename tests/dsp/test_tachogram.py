@@ -21,18 +21,8 @@ def test_between_two_ends_it_is_the_line_between_them() -> None:
 
 
 def test_in_a_hole_there_is_nothing_and_behind_it_the_interval_is_level() -> None:
-    assert _sampled([1.0, 3.0], [1000, 500], [False, True], count=14)[4:] == [
-        1000,
-        -1,
-        -1,
-        -1,
-        -1,
-        -1,
-        500,
-        500,
-        500,
-        -1,
-    ]
+    sampled = _sampled([1.0, 3.0], [1000, 500], [False, True], count=14)
+    assert sampled[4:] == [1000, -1, -1, -1, -1, -1, 500, 500, 500, -1]
 
 
 def test_without_intervals_there_is_nothing() -> None:

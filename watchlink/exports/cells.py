@@ -15,7 +15,8 @@ from watchlink.exports.part import Part
 from watchlink.packets import SessionEvent
 from watchlink.texts import shown
 
-_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
+# With their wide forms, which are the same to a spreadsheet in some languages.
+_FORMULA_SIGNS: Final = (*"=+-@\t\r", *"\uff1d\uff0b\uff0d\uff20")
 Cell = str | float | bool | None
 
 

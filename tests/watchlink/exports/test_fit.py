@@ -16,6 +16,7 @@ from watchlink.exports.part import Part
 from .parts import HOSTILE_ALIAS, STARTED_AT, beats_log, p37, rate_log, steady, virtual, whole
 
 fitdecode: Any = pytest.importorskip("fitdecode")
+pytest.importorskip("fit_tool")
 
 
 def _messages(file: Path) -> list[Any]:

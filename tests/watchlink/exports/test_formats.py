@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,10 +90,9 @@ def test_without_its_library_a_format_says_how_to_get_it(tmp_path: Path, to: Exp
         (tmp_path / f"{module}.py").write_text("raise ImportError('not installed')\n")
     log = tmp_path / "rr.txt"
     log.write_text("".join(f"{rr_ms:.0f}\n" for rr_ms in steady(30)))
+    environment = {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(_ROOT))), "PATH": ""}
     command = [sys.executable, "-m", "watchlink", "convert", str(log), str(tmp_path / "out"), "--to", to]
-    done = subprocess.run(
-        command, env={"PYTHONPATH": f"{tmp_path}:{_ROOT}", "PATH": ""}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 8
     assert f"pip install 'watchlink[{FORMATS[to].extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
