@@ -17,6 +17,7 @@ from watchlink.captures.capture import UNDATED
 from watchlink.consent import Gate
 from watchlink.errors import ExportError
 from watchlink.exports.as_sent import BeatRow, SentInterval, beat_rows
+from watchlink.exports.own_log import own_event
 from watchlink.fold import SessionFold
 from watchlink.packets import (
     AttributeRead,
@@ -55,7 +56,7 @@ class Part:
         duration_s: time of the last packet of the whole recording, above 0.
         beats: in order, as sent beside as cleaned; empty for a wearable that sends bpm only.
         heart_rate: the smoothed heart rate, one a second where it is known.
-        events: of the room and of this person, as they stand after corrections, in order.
+        events: of the room and of this person, as they stand after corrections, in order; see `own_event`.
         grade: what the wearable supports; None where it sent nothing that tells.
         profile: of the wearable worn last.
     """
@@ -135,9 +136,9 @@ def part_of(packets: Iterable[Packet], *, person: str, started_at: datetime, gat
         beats=beat_rows(collected.beats, collected.sent),
         heart_rate=tuple(collected.heart_rate),
         events=tuple(
-            event
+            own
             for event in corrected(collected.events, collected.corrections).events
-            if event.person is None or event.person == person
+            if (own := own_event(event, person)) is not None
         ),
         grade=collected.grade,
         profile=collected.profile,
