@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dsp import Beat, BeatLabel
 from dsp.artefacts import ArtefactStage
-from firmware_profiles.heart_rate_service import decode
+from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, decode, encode
 from watchlink.captures import open_capture
 from watchlink.consent import Gate, at_the_end, wording
 from watchlink.errors import ExportError
@@ -81,14 +81,13 @@ def test_rows_hold_both_series_whole_and_in_order(beats: list[Beat], faults: lis
     sent = [SentInterval(at_s=beat.at_s, rr_ms=beat.rr_ms) for beat in beats]
     for at, ticks in faults:
         at_s = sent[min(at, len(sent)) - 1].at_s if sent and at else 0.0
-        sent.insert(min(at, len(sent)), SentInterval(at_s=at_s, rr_ms=ticks * 1000 / 1024))
+        sent.insert(min(at, len(sent)), SentInterval(at_s=at_s, rr_ms=ticks * 1000 / 1024, used=False))
     rows = beat_rows(readings, sent)
     assert [row.rr_ms for row in rows if row.rr_ms is not None] == [one.rr_ms for one in sent]
     assert [row.nn_ms for row in rows if row.nn_ms is not None] == [one.nn_ms for one in clean]
     assert all(before.at_s <= after.at_s for before, after in pairwise(rows))
     assert sum(row.sent_after_gap for row in rows) == sum(row.gap_before for row in rows)
-    if not faults:
-        assert all(row.of_a_heart for row in rows if row.rr_ms is not None)
+    assert sum(row.of_a_heart for row in rows) == len(beats)
     assert all(row.rr_ms == row.nn_ms for row in rows if row.label is BeatLabel.NORMAL and not row.corrected)
 
 
@@ -228,3 +227,19 @@ def test_the_unit_that_was_found_out_is_the_unit_of_what_was_sent() -> None:
     assert rr_ms[:known_from] == [word * 1000 / 1024 for word in words[:known_from]]
     assert rr_ms[known_from:] == words[known_from:]
     assert all(row.of_a_heart for row in part.beats if row.rr_ms is not None)
+
+
+def test_what_came_without_skin_contact_or_was_no_beats_length_is_told_and_counts_for_nothing() -> None:
+    log = beats_log(steady(200), profile="polar-h7")
+    reports = [packet for packet in log if isinstance(packet, Notification)]
+    faulty = {40: (False, 120), 90: (True, 900), 91: (True, 900), 92: (True, 900), 150: (False, 60_000)}
+    for at, (lifted, ticks) in faulty.items():
+        measured = HeartRateMeasurement.of(
+            heart_rate_bpm=70, rr_ticks=(ticks,), contact=Contact.ABSENT if lifted else Contact.PRESENT
+        )
+        log[log.index(reports[at])] = replace(reports[at], payload=encode(measured))
+    part = whole(log)
+    sent = [row for row in part.beats if row.rr_ms is not None]
+    assert len(sent) == 200
+    assert {at for at, row in enumerate(sent) if not row.of_a_heart} == set(faulty)
+    assert all(row.at_within_s is None and row.nn_ms is None for row in sent if not row.of_a_heart)
