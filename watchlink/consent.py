@@ -14,7 +14,17 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from watchlink.packets import Discarded, Notification, Packet, Purpose, Seat, SelfReport, Sharing
+from watchlink.packets import (
+    AttributeRead,
+    Discarded,
+    LinkChange,
+    Notification,
+    Packet,
+    Purpose,
+    Seat,
+    SelfReport,
+    Sharing,
+)
 from watchlink.readings import (
     BeatReading,
     Heard,
@@ -111,8 +121,8 @@ class Gate:
             case _:
                 return True
 
-    def is_of_another(self, report: Notification | Discarded) -> bool:
-        """Whether this is told to one person alone, and is somebody else's."""
+    def is_of_another(self, report: Notification | Discarded | AttributeRead | LinkChange) -> bool:
+        """Whether this is told to one person alone, and comes from a wearable of somebody else."""
         return self._own is not None and self._wearer(report.wearable).casefold() != self._own.casefold()
 
     def _wearer(self, wearable: str) -> str:

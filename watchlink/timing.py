@@ -41,7 +41,7 @@ _BUNCH_PERIODS: Final = 0.5
 # So many reports are held back at most while it is not clear whether one is missing.
 _MOST_HELD: Final = 16
 # No heart that somebody talks with beats more slowly; such a number is a fault of the firmware.
-_MAX_RR_MS: Final = 4000.0
+MAX_RR_MS: Final = 4000.0
 _US_PER_S: Final = 1_000_000
 
 # Firmware sends by a timer of a round number of quarter seconds, if by a timer at all.
@@ -132,7 +132,7 @@ class BeatTimer:
         self._last_arrival_s = arrival_s
         late, bunched = self._schedule.note(arrival_s, delta_s=delta_s)
         intervals_ms = [ticks * 1000 / self._words_per_s for ticks in rr_ticks]
-        plausible_ms = tuple(rr_ms for rr_ms in intervals_ms if self._min_rr_ms <= rr_ms <= _MAX_RR_MS and rr_ms > 0)
+        plausible_ms = tuple(rr_ms for rr_ms in intervals_ms if self._min_rr_ms <= rr_ms <= MAX_RR_MS and rr_ms > 0)
         self.counts.implausible_rr += len(intervals_ms) - len(plausible_ms)
         report = _Report(arrival_s, plausible_ms, late, bunched)
         if self._held:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,9 +15,7 @@ from watchlink.texts import shown
 
 if TYPE_CHECKING:
     from watchlink.archive import Archive, StoredSession
-    from watchlink.consent import Gate
     from watchlink.exports.formats import ExportFormat
-    from watchlink.packets import Packet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +133,14 @@ def _write_session(
     from watchlink.captures import jsonl
     from watchlink.consent import Gate, at_the_end
     from watchlink.exports.formats import FORMATS, ExportFormat, stem_of
+    from watchlink.exports.own_log import own_log
     from watchlink.exports.part import part_of
 
     packets = list(archive.packets(stored.id))
-    shared = at_the_end(packets)
-    part = part_of(packets, person=alias, started_at=stored.started_at, gate=Gate(at_the_end=shared, own=alias))
+    gate = Gate(at_the_end=at_the_end(packets), own=alias)
+    part = part_of(packets, person=alias, started_at=stored.started_at, gate=gate)
     stem = stem_of(part)
-    log = _own_log(packets, Gate(at_the_end=shared, own=alias), alias)
-    (folder / f"{stem}.jsonl").write_text("".join(jsonl.lines(stored.started_at, log)), "utf-8")
+    (folder / f"{stem}.jsonl").write_text("".join(jsonl.lines(stored.started_at, own_log(packets, alias))), "utf-8")
     for to in dict.fromkeys(formats):
         into = folder / to if to is ExportFormat.BIDS else folder  # a data set has a folder of its own
         into.mkdir(exist_ok=True)
@@ -154,27 +152,6 @@ def _write_session(
             yield f"Session {stored.id} is not there as {to}: {error}"
 
 
-def _own_log(packets: Iterable[Packet], gate: Gate, person: str) -> Iterator[Packet]:
-    """What of a log is this person's and the room's: no report, mark, note or consent of anybody else."""
-    from watchlink.consent import permitted
-    from watchlink.packets import Correction, EventKind, SessionEvent, Sharing
-
-    left_out: set[int] = set()
-    for packet in permitted(packets, gate):
-        match packet:
-            case Sharing() if packet.person != person:
-                continue
-            case SessionEvent(kind=EventKind.MARK | EventKind.NOTE) if packet.person not in (None, person):
-                left_out.add(packet.at_us)
-                continue
-            case Correction() if packet.of_us in left_out or (
-                packet.now is not None and packet.now.person not in (None, person)
-            ):
-                continue
-            case _:
-                yield packet
-
-
 def _readme(found: Sequence[tuple[StoredSession, str]], formats: Sequence[ExportFormat], remarks: Sequence[str]) -> str:
     from watchlink.exports.formats import FORMATS
 
@@ -183,19 +160,20 @@ def _readme(found: Sequence[tuple[StoredSession, str]], formats: Sequence[Export
     )
     kinds = "\n".join(f"- {to}: {FORMATS[to].writes}" for to in dict.fromkeys(formats))
     missing = "".join(f"\n{shown(remark)}" for remark in remarks)
-    return f"""These are the recordings of {shown(found[0][1])}, written by watchlink.
+    alias = shown(found[0][1])
+    return f"""These are the recordings of {alias}, written by watchlink.
 
 {held}
 
 In each folder:
-- *.jsonl: everything as your wearable sent it, and what happened in the room. `watchlink replay FILE` plays it again,
-  and `watchlink convert FILE OUT --to csv` makes any of the other formats from it.
+- jsonl: everything as your wearable sent it, what you said of yourself, what you shared with whom, and what happened
+  in the room. Any of the other formats can be made from it: watchlink convert FILE OUT --to csv --person "{alias}"
 {kinds}
 {missing}
 All times are UTC, or seconds since the start of the session. rr_ms is the time between two heart beats in milliseconds
 as it was sent, nn_ms the same after cleaning; usual_bpm is your own usual heart rate at that time.
 
-What was marked on other people is not in here, nor anything that their wearables sent. What you typed about yourself
-is in the .jsonl file. Nothing was sent anywhere: whoever gets these files can read them, so keep them as you would
-a diary. Not a medical device.
+What was marked on other people is not in here, nor anything that their wearables sent. That somebody else had the turn
+to speak is there as "speaker" without a person. Nothing was sent anywhere. Whoever gets these files can read them, so
+keep them as you would a diary. Not a medical device.
 """

@@ -3,7 +3,7 @@
 Strategy: cleaning takes nothing away in silence. A beat that it left alone has the interval as sent to the bit; a run
 that it changed has the sum of the intervals sent. So both series are walked together in whole 1/1024 ms, and what fits
 is one row. A beat that was taken out has no clean interval, one that was put in has none as sent, and an interval that
-never was a heart's (a fault of the firmware, no skin contact, a wearable whose intervals are not usable) stands alone.
+cannot be a heart's (a fault of the firmware, no skin contact, a wearable whose intervals are not usable) stands alone.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ class SentInterval:
     Attributes:
         at_s: when its report arrived, on the session's axis.
         rr_ms: the interval, unrounded.
+        used: it can be a heart's: of a beat's length, from a wearable that touches the skin and sends usable ones.
     """
 
     at_s: float
     rr_ms: float
+    used: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +71,42 @@ def beat_rows(beats: Sequence[BeatReading], sent: Sequence[SentInterval]) -> tup
 
     The intervals as sent that are in the result are `sent`, whole and in order; the clean ones are those of `beats`.
     """
+    return tuple(_merged(_rows(beats, [one for one in sent if one.used]), sent))
+
+
+def _rows(beats: Sequence[BeatReading], used: Sequence[SentInterval]) -> list[BeatRow]:
+    """Rows of the beats, with the intervals that can be a heart's."""
     rows: list[BeatRow] = []
     at = 0
     for run in _runs(beats):
-        first = _find(run, sent, at)
+        first = _find(run, used, at)
         if first is None:  # its reports may not be told, and it may
             rows += [_row(beat, None) for beat in run]
             continue
-        until = run[0].at_s
-        rows += [_unused(one, after=rows, until_s=until) for one in sent[at:first]]
-        at = first + _count(run, sent, first)
-        rows += _paired(run, sent[first:at], after_s=rows[-1].at_s if rows else -inf)
-    return (*rows, *(_unused(one, after=rows, until_s=inf) for one in sent[at:]))
+        rows += [_alone(one, after_s=_end_s(rows), until_s=run[0].at_s) for one in used[at:first]]
+        at = first + _count(run, used, first)
+        rows += _paired(run, used[first:at], after_s=_end_s(rows))
+    rows += [_alone(one, after_s=_end_s(rows), until_s=inf) for one in used[at:]]
+    return rows
+
+
+def _merged(rows: Sequence[BeatRow], sent: Sequence[SentInterval]) -> Iterator[BeatRow]:
+    """The rows, with the intervals that were not used between them, in the order in which all were sent."""
+    at = 0
+    end_s = -inf
+    for one in sent:
+        if not one.used:
+            row = _alone(one, after_s=end_s, until_s=rows[at].at_s if at < len(rows) else inf)
+            end_s = row.at_s
+            yield row
+            continue
+        while rows[at].rr_ms is None:  # a beat that was put in
+            yield rows[at]
+            at += 1
+        end_s = rows[at].at_s
+        yield rows[at]
+        at += 1
+    yield from rows[at:]
 
 
 def _runs(beats: Sequence[BeatReading]) -> Iterator[list[BeatReading]]:
@@ -148,8 +174,13 @@ def _row(beat: BeatReading, rr_ms: float | None) -> BeatRow:
     )
 
 
-def _unused(one: SentInterval, *, after: Sequence[BeatRow], until_s: float) -> BeatRow:
-    return BeatRow(at_s=min(max(one.at_s, after[-1].at_s if after else -inf), until_s), rr_ms=one.rr_ms)
+def _alone(one: SentInterval, *, after_s: float, until_s: float) -> BeatRow:
+    """An interval of which no beat was made."""
+    return BeatRow(at_s=min(max(one.at_s, after_s), until_s), rr_ms=one.rr_ms)
+
+
+def _end_s(rows: Sequence[BeatRow]) -> float:
+    return rows[-1].at_s if rows else -inf
 
 
 def _on_grid(ms: float) -> int:

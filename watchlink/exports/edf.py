@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from errno import ENOSPC
 from math import ceil, floor
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +45,7 @@ _LONGEST_TEXT_OCTETS: Final = 39
 # Two-digit years up to 2084, in EDF's own words.
 _FIRST_YEAR: Final = 1985
 _US_PER_S: Final = 1_000_000
+_HEADER_OCTETS: Final = 256
 
 
 def write(part: Part, folder: Path, *, stem: str) -> None:
@@ -174,7 +176,10 @@ def _check(edf: Any, file: Path, annotations: Sequence[tuple[float, str]], lengt
 
     Raises:
         ExportError: something is missing in it.
+        OSError: it is cut off; the library does not say that the disk was full.
     """
+    if not _is_whole(file):
+        raise OSError(ENOSPC, "EDF+ was cut off while it was written", str(file))
     with edf.EdfReader(str(file)) as reader:
         onsets_s, _, texts = reader.readAnnotations()
         held = Counter((round(float(at_s), 4), str(text)) for at_s, text in zip(onsets_s, texts, strict=True))
@@ -185,3 +190,17 @@ def _check(edf: Any, file: Path, annotations: Sequence[tuple[float, str]], lengt
             f"EDF+ would have lost {lost.total()} of {len(annotations)} marks, so the file was not kept. "
             "Export to csv or bids instead."
         )
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file is as long as its header says. The library finds that out, too, but prints on standard output."""
+    with file.open("rb") as opened:
+        head = opened.read(_HEADER_OCTETS)
+        if len(head) < _HEADER_OCTETS:
+            return False
+        signals = int(head[252:256])
+        of_signals = opened.read(_HEADER_OCTETS * signals)
+    # Samples a record, eight letters a signal, come after 216 octets a signal.
+    counts = of_signals[216 * signals : 224 * signals]
+    samples = sum(int(counts[8 * at : 8 * at + 8]) for at in range(signals))
+    return file.stat().st_size == int(head[184:192]) + 2 * samples * int(head[236:244])

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from firmware_profiles.heart_rate_service import RR_TICKS_PER_S
-from firmware_profiles.profiles import GENERIC_ID, RrUnit, load_profiles
+from firmware_profiles.heart_rate_service import RR_TICKS_PER_S, Contact
+from firmware_profiles.profiles import GENERIC_ID, RrAvailability, RrUnit, load_profiles
 from watchlink.captures.capture import UNDATED
 from watchlink.consent import Gate
 from watchlink.errors import ExportError
 from watchlink.exports.as_sent import BeatRow, SentInterval, beat_rows
+from watchlink.exports.own_log import own_event
 from watchlink.fold import SessionFold
 from watchlink.packets import (
     AttributeRead,
@@ -39,6 +40,7 @@ from watchlink.readings import (
     RrUnitReading,
 )
 from watchlink.session import corrected
+from watchlink.timing import MAX_RR_MS
 from watchlink.unit_audit import RrUnitVerdict
 
 _MS_PER_S: Final = 1000
@@ -55,7 +57,7 @@ class Part:
         duration_s: time of the last packet of the whole recording, above 0.
         beats: in order, as sent beside as cleaned; empty for a wearable that sends bpm only.
         heart_rate: the smoothed heart rate, one a second where it is known.
-        events: of the room and of this person, as they stand after corrections, in order.
+        events: of the room and of this person, as they stand after corrections, in order; see `own_event`.
         grade: what the wearable supports; None where it sent nothing that tells.
         profile: of the wearable worn last.
     """
@@ -135,9 +137,9 @@ def part_of(packets: Iterable[Packet], *, person: str, started_at: datetime, gat
         beats=beat_rows(collected.beats, collected.sent),
         heart_rate=tuple(collected.heart_rate),
         events=tuple(
-            event
+            own
             for event in corrected(collected.events, collected.corrections).events
-            if event.person is None or event.person == person
+            if (own := own_event(event, person)) is not None
         ),
         grade=collected.grade,
         profile=collected.profile,
@@ -159,6 +161,7 @@ class _Collected:
     def __init__(self, person: str) -> None:
         self._person = person
         self._profiles = load_profiles()
+        self._worn = self._profiles[GENERIC_ID]
         self._words_per_s = RR_TICKS_PER_S
         self.profile = GENERIC_ID
         self.grade: Grade | None = None
@@ -172,8 +175,8 @@ class _Collected:
         match packet:
             case Seat(person=self._person):
                 self.profile = packet.profile
-                unit = self._profiles.get(packet.profile, self._profiles[GENERIC_ID]).rr_unit
-                self._words_per_s = _MS_PER_S if unit is RrUnit.MILLISECONDS else RR_TICKS_PER_S
+                self._worn = self._profiles.get(packet.profile, self._profiles[GENERIC_ID])
+                self._words_per_s = _MS_PER_S if self._worn.rr_unit is RrUnit.MILLISECONDS else RR_TICKS_PER_S
             case SessionEvent():
                 self.events.append(packet)
             case Correction():
@@ -190,11 +193,7 @@ class _Collected:
         for reading in own:
             match reading:
                 case Measured():
-                    at_s = reading.at_us / _US_PER_S
-                    self.sent += [
-                        SentInterval(at_s=at_s, rr_ms=words * _MS_PER_S / self._words_per_s)
-                        for words in reading.rr_ticks
-                    ]
+                    self.sent += [self._sent(reading, words) for words in reading.rr_ticks]
                 case BeatReading():
                     self.beats.append(reading)
                 case HeartRateReading():
@@ -203,3 +202,11 @@ class _Collected:
                     self.grade = reading.grade
                 case _:
                     pass
+
+    def _sent(self, report: Measured, words: int) -> SentInterval:
+        """An interval of a report, and whether the pipeline makes a beat of such a one."""
+        rr_ms = words * _MS_PER_S / self._words_per_s
+        usable = self._worn.rr not in (RrAvailability.NO, RrAvailability.UNRELIABLE)
+        touches = not (self._worn.contact_reliable and report.contact is Contact.ABSENT)
+        of_a_beat = 0 < rr_ms <= MAX_RR_MS and rr_ms >= self._worn.min_rr_ms
+        return SentInterval(at_s=report.at_us / _US_PER_S, rr_ms=rr_ms, used=usable and touches and of_a_beat)

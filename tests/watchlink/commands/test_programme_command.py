@@ -36,7 +36,7 @@ def test_a_programme_is_in_the_archive_once(
     assert _run(monkeypatch, *ask) == 0
     said = capsys.readouterr().err
     assert "8 of 8 sessions\n" in said
-    assert f"watchlink session list --archive {archive}" in said
+    assert f"watchlink progress Demo --archive {archive}" in said
     with Archive(archive, read_only=True) as opened:
         kept = opened.sessions()
         assert {one.cohort for one in kept} == {"Demo"}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from watchlink.errors import ExportError
+from watchlink.exports import edf
 from watchlink.exports.formats import ExportFormat, export
 from watchlink.exports.part import Part
 from watchlink.packets import EventKind, SessionEvent
@@ -27,8 +28,8 @@ def _read(part: Part, folder: Path) -> Any:
     return edfio.read_edf(file)
 
 
-def _beats(edf: Any) -> list[float]:
-    return [one.onset for one in edf.annotations if one.text.startswith("beat ")]
+def _beats(read: Any) -> list[float]:
+    return [one.onset for one in read.annotations if one.text.startswith("beat ")]
 
 
 def _shift_s(part: Part) -> float:
@@ -40,24 +41,24 @@ def _shift_s(part: Part) -> float:
 
 def test_none_of_nine_thousand_beats_is_lost(tmp_path: Path) -> None:
     part = whole(beats_log(steady(9000)))
-    edf = _read(part, tmp_path)
+    read = _read(part, tmp_path)
     shift_s = _shift_s(part)
-    assert _beats(edf) == pytest.approx([beat.at_s + shift_s for beat, _ in part.clean_beats], abs=0.0001)
-    assert len(_beats(edf)) == 9000
+    assert _beats(read) == pytest.approx([beat.at_s + shift_s for beat, _ in part.clean_beats], abs=0.0001)
+    assert len(_beats(read)) == 9000
     with pyedflib.EdfReader(str(tmp_path / "part.edf")) as reader:
         assert len(reader.readAnnotations()[0]) == 9000
 
 
 def test_a_signal_and_its_annotations_are_at_the_same_time_as_in_the_session(tmp_path: Path) -> None:
     part = virtual()
-    edf = _read(part, tmp_path)
-    rr, rate = edf.signals
+    read = _read(part, tmp_path)
+    rr, rate = read.signals
     assert (rr.label, rr.physical_dimension, rr.sampling_frequency) == ("RR intervals", "ms", 4)
     assert (rate.label, rate.physical_dimension, rate.sampling_frequency) == ("Heart rate", "bpm", 1)
-    begins_at = datetime.combine(edf.startdate, edf.starttime, tzinfo=UTC)
+    begins_at = datetime.combine(read.startdate, read.starttime, tzinfo=UTC)
     shift_s = (STARTED_AT - begins_at).total_seconds()
     assert shift_s == _shift_s(part)
-    marks = [(one.onset - shift_s, one.text) for one in edf.annotations if one.text == "door (late)"]
+    marks = [(one.onset - shift_s, one.text) for one in read.annotations if one.text == "door (late)"]
     assert marks == [(pytest.approx(288.0, abs=0.0001), "door (late)")]
     for one in part.heart_rate:
         assert rate.data[int(one.at_s + shift_s)] == pytest.approx(one.heart_rate_bpm, abs=0.005)
@@ -67,9 +68,9 @@ def test_a_signal_and_its_annotations_are_at_the_same_time_as_in_the_session(tmp
 
 def test_in_a_gap_the_signals_are_zero_and_the_gap_is_named(shared_data: Path, tmp_path: Path) -> None:
     part = p37(shared_data)
-    edf = _read(part, tmp_path)
-    rr = edf.signals[0].data
-    gaps = [one for one in edf.annotations if one.text.startswith("gap")]
+    read = _read(part, tmp_path)
+    rr = read.signals[0].data
+    gaps = [one for one in read.annotations if one.text.startswith("gap")]
     assert len(gaps) == sum(beat.gap_before for beat, _ in part.clean_beats) > 100
     for beat, nn_ms in part.clean_beats:
         if beat.gap_before and (beat.gap_s or 0) > 1:
@@ -81,10 +82,10 @@ def test_in_a_gap_the_signals_are_zero_and_the_gap_is_named(shared_data: Path, t
 
 
 def test_a_watch_without_intervals_has_its_heart_rate(tmp_path: Path) -> None:
-    edf = _read(whole(rate_log(seconds=120)), tmp_path)
-    assert not edf.signals[0].data.any()
-    assert edf.signals[1].data.max() == pytest.approx(70, abs=0.01)
-    assert _beats(edf) == []
+    read = _read(whole(rate_log(seconds=120)), tmp_path)
+    assert not read.signals[0].data.any()
+    assert read.signals[1].data.max() == pytest.approx(70, abs=0.01)
+    assert _beats(read) == []
 
 
 def test_many_events_in_a_short_recording_are_all_there_or_it_is_refused(tmp_path: Path) -> None:
@@ -93,8 +94,8 @@ def test_many_events_in_a_short_recording_are_all_there_or_it_is_refused(tmp_pat
         marks = [SessionEvent(at_us=at, kind=EventKind.MARK, label=f"mark {at}") for at in range(events)]
         return whole([*log, *marks])
 
-    edf = _read(crowded(300), tmp_path)
-    assert len({one.text for one in edf.annotations if one.text.startswith("mark")}) == 300
+    read = _read(crowded(300), tmp_path)
+    assert len({one.text for one in read.annotations if one.text.startswith("mark")}) == 300
     with pytest.raises(ExportError, match="no room for"):
         export(crowded(2000), ExportFormat.EDF, tmp_path / "more.edf")
     assert [file.name for file in tmp_path.iterdir()] == ["part.edf"]
@@ -102,11 +103,22 @@ def test_many_events_in_a_short_recording_are_all_there_or_it_is_refused(tmp_pat
 
 def test_names_and_words_from_hell_do_not_bend_the_header(tmp_path: Path) -> None:
     part = whole(beats_log(steady(30), person=HOSTILE_ALIAS, words=HOSTILE_WORDS))
-    edf = _read(part, tmp_path)
+    read = _read(part, tmp_path)
     header = (tmp_path / "part.edf").read_bytes()[:256]
     assert header.isascii()
     assert struct.unpack("8s", header[:8]) == (b"0       ",)
-    assert edf.patient.name.startswith("x_cmd_aa_")
-    (mark,) = [one.text for one in edf.annotations if not one.text.startswith("beat")]
+    assert read.patient.name.startswith("x_cmd_aa_")
+    (mark,) = [one.text for one in read.annotations if not one.text.startswith("beat")]
     assert mark.endswith("...")
     assert mark.isprintable()
+
+
+def test_a_file_that_lost_one_mark_is_found_out(tmp_path: Path) -> None:
+    part = whole(beats_log(steady(50)))
+    (file,) = export(part, ExportFormat.EDF, tmp_path)
+    read = edfio.read_edf(file)
+    marks = sorted((round(one.onset, 4), one.text) for one in read.annotations)
+    lengths = [len(signal.data) for signal in read.signals]
+    edf._check(pyedflib, file, marks, lengths)
+    with pytest.raises(ExportError, match="lost 1 of 51 marks"):
+        edf._check(pyedflib, file, [*marks, (3.0, "beat normal")], lengths)

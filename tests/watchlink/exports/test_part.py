@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,13 +12,34 @@ from hypothesis import strategies as st
 
 from dsp import Beat, BeatLabel
 from dsp.artefacts import ArtefactStage
-from firmware_profiles.heart_rate_service import decode
+from firmware_profiles.heart_rate_service import Contact, HeartRateMeasurement, decode, encode
 from watchlink.captures import open_capture
 from watchlink.consent import Gate, at_the_end, wording
 from watchlink.errors import ExportError
 from watchlink.exports.as_sent import SentInterval, beat_rows
+from watchlink.exports.own_log import own_log
 from watchlink.exports.part import part_of, people_in
-from watchlink.packets import Correction, EventKind, Notification, Purpose, SessionEvent, Sharing
+from watchlink.packets import (
+    Attribute,
+    AttributeRead,
+    Correction,
+    Discarded,
+    DiscardReason,
+    EventKind,
+    Extension,
+    LinkChange,
+    LinkState,
+    Notification,
+    Packet,
+    Planned,
+    Purpose,
+    Seat,
+    SelfReport,
+    SessionEvent,
+    Sharing,
+    kind_of,
+    to_json,
+)
 from watchlink.readings import BeatReading, Grade
 
 from .parts import STARTED_AT, beats_log, p37, rate_log, session_log, steady, whole
@@ -59,14 +81,13 @@ def test_rows_hold_both_series_whole_and_in_order(beats: list[Beat], faults: lis
     sent = [SentInterval(at_s=beat.at_s, rr_ms=beat.rr_ms) for beat in beats]
     for at, ticks in faults:
         at_s = sent[min(at, len(sent)) - 1].at_s if sent and at else 0.0
-        sent.insert(min(at, len(sent)), SentInterval(at_s=at_s, rr_ms=ticks * 1000 / 1024))
+        sent.insert(min(at, len(sent)), SentInterval(at_s=at_s, rr_ms=ticks * 1000 / 1024, used=False))
     rows = beat_rows(readings, sent)
     assert [row.rr_ms for row in rows if row.rr_ms is not None] == [one.rr_ms for one in sent]
     assert [row.nn_ms for row in rows if row.nn_ms is not None] == [one.nn_ms for one in clean]
     assert all(before.at_s <= after.at_s for before, after in pairwise(rows))
     assert sum(row.sent_after_gap for row in rows) == sum(row.gap_before for row in rows)
-    if not faults:
-        assert all(row.of_a_heart for row in rows if row.rr_ms is not None)
+    assert sum(row.of_a_heart for row in rows) == len(beats)
     assert all(row.rr_ms == row.nn_ms for row in rows if row.label is BeatLabel.NORMAL and not row.corrected)
 
 
@@ -116,6 +137,54 @@ def test_what_was_marked_on_others_is_theirs() -> None:
     ]
 
 
+def test_the_turn_of_somebody_else_ends_ones_own_and_says_not_whose_it_is() -> None:
+    log = session_log()
+    turns = [packet for packet in log if isinstance(packet, SessionEvent) and packet.kind is EventKind.ROLE]
+    assert len({turn.person for turn in turns}) > 1
+    told = [event for event in whole(log, "Otter").events if event.kind is EventKind.ROLE]
+    assert [(event.at_us, event.person) for event in told] == [
+        (turn.at_us, turn.person if turn.person == "Otter" else None)
+        for turn in turns
+        if turn.label == "speaker" or turn.person == "Otter"
+    ]
+
+
+@pytest.mark.parametrize("person", ["Heron", "Otter", "Wren"])
+def test_a_persons_own_log_gives_them_what_the_whole_log_gives_and_names_nobody_else(person: str) -> None:
+    log = _with_everything(session_log())
+    own = list(own_log(log, person))
+    assert whole(own, person) == whole(log, person)
+    others = {"Heron", "Otter", "Wren", "Ibis"} - {person}
+    wearables = {packet.wearable for packet in own if isinstance(packet, Notification | AttributeRead | LinkChange)}
+    assert len(wearables) == 1
+    assert not any(other in to_json(packet) for packet in own for other in others)
+    assert {kind_of(packet) for packet in own} == {kind_of(packet) for packet in log}
+
+
+def _with_everything(log: list[Packet]) -> list[Packet]:
+    """A log with every sort of packet, of everybody; and marks whose person was wrong at first, both ways."""
+    end_us = log[-1].at_us
+    people = ("Heron", "Otter", "Wren", "Ibis")
+    for number, person in enumerate(people, 1):
+        wearable = f"w{number}"
+        other = people[number % len(people)]
+        wrong = SessionEvent(at_us=1000 + number, kind=EventKind.MARK, label="door", person=other)
+        log = [
+            Sharing(at_us=0, person=person, purposes=frozenset(Purpose), wording=wording()),
+            SelfReport(at_us=1, person=person, item="sleep", answer="6"),
+            AttributeRead(at_us=2, wearable=wearable, attribute=Attribute.MODEL_NUMBER, payload=person.encode()),
+            wrong,
+            *log,
+            LinkChange(at_us=end_us, wearable=wearable, state=LinkState.LOST),
+            Discarded(at_us=end_us, wearable=wearable, payload=b"\x00\x46", reason=DiscardReason.LATE),
+            Correction(at_us=end_us, of_us=wrong.at_us, now=replace(wrong, person=person)),
+        ]
+    seats = [packet for packet in log if isinstance(packet, Seat)]
+    rest = [packet for packet in log if not isinstance(packet, Seat)]
+    plan = Planned(at_us=0, text="title = 'short'", week=1)
+    return sorted([*seats, plan, Extension(at_us=5, by_us=1), *rest], key=lambda packet: packet.at_us)
+
+
 def test_a_mark_that_was_corrected_away_is_nobodys() -> None:
     log = beats_log(steady(20), words="wrong")
     part = whole([*log, Correction(at_us=log[-1].at_us, of_us=1_000_000)])
@@ -158,3 +227,19 @@ def test_the_unit_that_was_found_out_is_the_unit_of_what_was_sent() -> None:
     assert rr_ms[:known_from] == [word * 1000 / 1024 for word in words[:known_from]]
     assert rr_ms[known_from:] == words[known_from:]
     assert all(row.of_a_heart for row in part.beats if row.rr_ms is not None)
+
+
+def test_what_came_without_skin_contact_or_was_no_beats_length_is_told_and_counts_for_nothing() -> None:
+    log = beats_log(steady(200), profile="polar-h7")
+    reports = [packet for packet in log if isinstance(packet, Notification)]
+    faulty = {40: (False, 120), 90: (True, 900), 91: (True, 900), 92: (True, 900), 150: (False, 60_000)}
+    for at, (lifted, ticks) in faulty.items():
+        measured = HeartRateMeasurement.of(
+            heart_rate_bpm=70, rr_ticks=(ticks,), contact=Contact.ABSENT if lifted else Contact.PRESENT
+        )
+        log[log.index(reports[at])] = replace(reports[at], payload=encode(measured))
+    part = whole(log)
+    sent = [row for row in part.beats if row.rr_ms is not None]
+    assert len(sent) == 200
+    assert {at for at, row in enumerate(sent) if not row.of_a_heart} == set(faulty)
+    assert all(row.at_within_s is None and row.nn_ms is None for row in sent if not row.of_a_heart)
