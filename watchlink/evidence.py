@@ -24,6 +24,8 @@ MADE_BY: Final = "1"
 """Which way of computing it is: a page of another way is computed anew."""
 SETTLING_S: Final = 30.0
 """At the beginning of a silent block people sit down; that much of it is left out."""
+LEAST_REST_S: Final = 120.0
+"""A shorter silence says too little of the heart at rest."""
 MOST_CORRECTED_PCT: Final = 5.0
 """Of the intervals of a resting measurement: with more, its RMSSD is not used."""
 LEAST_KNOWN_PCT: Final = 80.0
@@ -64,6 +66,9 @@ class Rest:
 
         The heart rate of an electrical sensor comes from its beats, so it is no surer than they are.
         """
+        lasted_s = self.until_s - self.since_s
+        if lasted_s < LEAST_REST_S:
+            return f"after settling it lasted {lasted_s:.0f} s, and {LEAST_REST_S:.0f} are needed"
         if self.known_pct < LEAST_KNOWN_PCT:
             return f"the heart rate is known in {self.known_pct:.0f} % of the time, less than {LEAST_KNOWN_PCT:.0f} %"
         return "" if self.pulse else self._corrected_fault
