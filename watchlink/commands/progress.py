@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchlink.commands.cohort import CohortsOption, cohorts_path
-from watchlink.commands.evidence import evidence_of
 from watchlink.commands.rendering import FormatOption, OutOption, deliver
 from watchlink.commands.running import ArchiveOption, archive_path, say
 from watchlink.commands.sweeping import files, sweep_and_say
@@ -95,6 +94,7 @@ def _cohort(name: str | None, person: str | None, cohorts: Path | None) -> Cohor
 def _recorded(opened: Archive, stored: Sequence[StoredSession], cohort: Cohort) -> dict[str, list[Recorded]]:
     """Everybody's recordings, in order of time; those that were never read are read now."""
     from watchlink.archive import SessionState
+    from watchlink.commands.evidence import evidence_of
     from watchlink.programme import Recorded
 
     people: dict[str, list[Recorded]] = {alias: [] for alias in cohort.people}
