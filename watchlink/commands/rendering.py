@@ -24,11 +24,12 @@ class ReportFormat(StrEnum):
     MD = "md"
     JSON = "json"
     CSV = "csv"
+    PARQUET = "parquet"
 
 
 FormatOption = Annotated[
     ReportFormat | None,
-    typer.Option("--format", help="A page to read and print, Markdown, JSON, or CSV; else it is shown here."),
+    typer.Option("--format", help="A page to read and print, Markdown, JSON, CSV or Parquet; else it is shown here."),
 ]
 OutOption = Annotated[
     Path | None,
@@ -48,8 +49,8 @@ def deliver(
 ) -> None:
     """Show the report, or write it.
 
-    A page goes into a file called `name` beside where one is, unless `out` says otherwise; everything else to standard
-    output. A file is written as a whole, for its owner alone.
+    A page or a Parquet file goes into a file called `name` where one is, unless `out` says otherwise; everything else
+    to standard output. A file is written as a whole, for its owner alone.
 
     Raises:
         ExportError: it cannot be written; what was there before is still there.
@@ -61,19 +62,20 @@ def deliver(
 
         Console().print(report(document))
         return
-    text = _text(document, rows, record, format_name or _by_suffix(out))
-    if out is None and format_name is ReportFormat.HTML:
+    chosen = format_name or _by_suffix(out)
+    content = _parquet(rows) if chosen is ReportFormat.PARQUET else _text(document, rows, record, chosen).encode()
+    if out is None and chosen in (ReportFormat.HTML, ReportFormat.PARQUET):
         from watchlink.files import safe_name
 
-        out = Path(f"{safe_name(name)}.html")
+        out = Path(f"{safe_name(name)}.{chosen}")
     if out is None or out == _STANDARD_OUTPUT:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(content)
         return
     from watchlink.errors import ExportError
     from watchlink.files import write_whole
 
     try:
-        write_whole(out, text.encode())
+        write_whole(out, content)
     except OSError as error:
         raise ExportError(
             f"{out} cannot be written: {error.strerror}. Nothing was changed. Make room, or choose another --out."
@@ -106,9 +108,15 @@ def _text(
             return markdown(document)
         case ReportFormat.JSON:
             return json.dumps(record(), ensure_ascii=False, indent=1) + "\n"
-        case ReportFormat.CSV:
+        case ReportFormat.CSV | ReportFormat.PARQUET:
             from watchlink.exports.cells import table, typed
 
             header, *others = rows()
             cells = ([typed(cell) if isinstance(cell, str) else cell for cell in row] for row in others)
             return table([str(heading) for heading in header], cells)
+
+
+def _parquet(rows: Callable[[], Iterable[Sequence[str | int | float | None]]]) -> bytes:
+    from watchlink.exports.parquet import rows_as_parquet
+
+    return rows_as_parquet(list(rows()))

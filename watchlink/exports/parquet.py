@@ -15,6 +15,7 @@ from watchlink.exports.libraries import library
 from watchlink.exports.part import Part
 
 _US_PER_S: Final = 1_000_000
+_NUMBERS: Final = frozenset({"value", "low", "high", "week", "at_s", "people", "slope", "p", "smallest"})
 _UNITS: Final = {"s": "s", "ms": "ms", "bpm": "beats/min"}
 
 
@@ -66,6 +67,29 @@ def write(part: Part, folder: Path, *, stem: str) -> None:
     }
     for name, columns in (("beats", beats), ("heart_rate", rates), ("events", events)):
         _write_table(arrow, folder / f"{stem}_{name}.parquet", columns, about)
+
+
+def rows_as_parquet(rows: Sequence[Sequence[object]]) -> bytes:
+    """Rows of a report, the first of them their headings, as a Parquet file; what `_NUMBERS` names is a number.
+
+    Every file of one sort of report has the same columns of the same types, so that many can be queried as one table.
+
+    Raises:
+        ExportError: the library is missing.
+    """
+    arrow = library("pyarrow", extra="parquet", what="Parquet")
+    headings, *others = rows
+    columns = {
+        str(name): arrow.array(
+            [None if row[at] is None else float(str(row[at])) if name in _NUMBERS else str(row[at]) for row in others],
+            type=arrow.float64() if name in _NUMBERS else arrow.string(),
+        )
+        for at, name in enumerate(headings)
+    }
+    stream = arrow.BufferOutputStream()
+    library("pyarrow.parquet", extra="parquet", what="Parquet").write_table(arrow.table(columns), stream)
+    content: bytes = stream.getvalue().to_pybytes()
+    return content
 
 
 def _write_table(

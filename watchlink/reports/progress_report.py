@@ -141,17 +141,17 @@ def person_rows(progress: PersonProgress) -> Iterator[Sequence[str | int | float
 
 def cohort_rows(progress: CohortProgress) -> Iterator[Sequence[str | int | float | None]]:
     """The numbers of a cohort's programme, one a row, with a heading."""
-    yield ("measure", "people", "slope", "unit", "low", "high", "p", "smallest", "verdict", "note")
+    yield ("cohort", "measure", "people", "slope", "unit", "low", "high", "p", "smallest", "verdict", "note")
     for one in progress.measures:
         trend = one.trend
         unit = f"{one.unit} a week" if one.unit else ""
+        head = (progress.cohort, str(one.measure), one.people)
         if trend is None:
-            yield (one.measure, one.people, None, unit, None, None, None, None, "", one.withheld_because)
+            yield (*head, None, unit, None, None, None, None, "", one.withheld_because)
             continue
         low, high = (None, None) if trend.interval is None else (trend.interval.low, trend.interval.high)
         yield (
-            one.measure,
-            one.people,
+            *head,
             trend.slope_per_week,
             unit,
             low,
