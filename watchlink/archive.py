@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias, cast
 
 from watchlink.ballast import Ballast
 from watchlink.clock import Stopwatch, utc_now
@@ -243,18 +243,10 @@ class Archive:
 
     def _digest(self, session_id: int) -> tuple[_Digest, int]:
         """What the rows of a session hash to, and how many there are."""
-        digest, seq = _Digest(), 0
-        query = (
-            "SELECT session_id, seq, at_us, kind, wearable, payload, record FROM log WHERE session_id = ? ORDER BY seq"
-        )
         try:
-            with closing(self._database.execute(query, (session_id,))) as rows:
-                for row in rows:
-                    seq = row[1]
-                    digest.take(row)
+            return _digest_of(self._database, session_id)
         except sqlite3.Error as error:
             raise self._error("cannot be read", error) from error
-        return digest, seq
 
     def sessions(self) -> list[StoredSession]:
         """All sessions, the oldest first.
@@ -615,6 +607,16 @@ class _Digest:
         return self._hash.digest()
 
 
+def _digest_of(database: sqlite3.Connection, session_id: int) -> tuple[_Digest, int]:
+    digest, seq = _Digest(), 0
+    query = "SELECT session_id, seq, at_us, kind, wearable, payload, record FROM log WHERE session_id = ? ORDER BY seq"
+    with closing(database.execute(query, (session_id,))) as rows:
+        for row in rows:
+            seq = row[1]
+            digest.take(row)
+    return digest, seq
+
+
 class Recorder:
     """Writes one session's log; made by `Archive.begin`. None of its methods raises because of the disk."""
 
@@ -689,6 +691,7 @@ class Recorder:
     def _commit(self, *, ended_at: str | None) -> None:
         try:
             self._database.execute("BEGIN IMMEDIATE")
+            self._make_way()
             self._database.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", self._pending)
             self._database.execute(
                 "UPDATE session SET seen_at = ?, ended_at = ?, evidence_by = NULL WHERE id = ?",
@@ -708,6 +711,20 @@ class Recorder:
             self._pending.clear()
             self.trouble = None
         self._since_commit.restart()
+
+    def _make_way(self) -> None:
+        """Somebody may have added to this log while this computer slept: what is pending comes after it."""
+        query = "SELECT max(seq) FROM log WHERE session_id = ?"
+        newest = self._database.execute(query, (self.session_id,)).fetchone()[0] or 0
+        if newest == self._seq - len(self._pending):
+            return
+        self._digest, self._seq = _digest_of(self._database, self.session_id)
+        pending, self._pending = self._pending, []
+        for session_id, _, *rest in pending:
+            self._seq += 1
+            row = cast("_Row", (session_id, self._seq, *rest))
+            self._digest.take(row)
+            self._pending.append(row)
 
 
 def _row(session_id: int, seq: int, packet: Packet) -> _Row:

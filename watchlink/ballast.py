@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 from typing import Final
 
-_PIECE: Final = bytes(1 << 20)
+_PIECE_BYTES: Final = 1 << 20
 
 
 class Ballast:
-    """A file of zeros beside the archive."""
+    """A file of noise beside the archive: zeros take no room where a file system presses them together."""
 
     def __init__(self, path: Path) -> None:
         """It lies at `path`; one that an interrupted session left there is used again."""
@@ -23,7 +23,7 @@ class Ballast:
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
                 for _ in range(megabytes):
-                    if os.write(handle, _PIECE) < len(_PIECE):
+                    if os.write(handle, os.urandom(_PIECE_BYTES)) < _PIECE_BYTES:
                         raise OSError
                 os.fsync(handle)
             finally:

@@ -49,7 +49,8 @@ WORDS: Final[Mapping[Purpose, str]] = MappingProxyType(
         Purpose.HEART_RATE: "The facilitator sees my heart rate during the session, against my own usual.",
         Purpose.RISES: "The facilitator sees when my heart rate rose well above my usual: from where, how far, and how "
         "it settled.",
-        Purpose.HRV: "The facilitator sees my heart rate variability while the room is silent.",
+        Purpose.HRV: "The facilitator sees my heart rate variability while the room is silent; my mean heart rate of "
+        "that time can be read from it.",
         Purpose.RAW: "Every report of my wearable may be shown and exported as it was sent.",
     }
 )
@@ -60,7 +61,7 @@ ALWAYS: Final = (
     "my mind at any time, without a reason: it takes effect at once."
 )
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 def wording() -> str:

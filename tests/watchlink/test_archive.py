@@ -24,7 +24,8 @@ import watchlink
 from watchlink.archive import Archive, Recorder, SessionState
 from watchlink.ballast import Ballast
 from watchlink.clock import utc_now
-from watchlink.errors import ArchiveError
+from watchlink.errors import ArchiveError, NoSessionError
+from watchlink.only_one import OnlyOne
 from watchlink.packets import (
     Attribute,
     AttributeRead,
@@ -904,3 +905,27 @@ def test_two_programs_that_make_the_same_archive_at_the_same_moment_both_get_it(
         for maker in makers:
             maker.join()
     assert failures == []
+
+
+def test_what_is_added_while_a_recorder_sleeps_takes_nothing_from_it(path: Path) -> None:
+    with Archive(path) as archive, Archive(path) as other:
+        recorder = archive.begin(title="t", started_at=_STARTED_AT)
+        recorder.accept(_OLD_LOG[0])
+        _sql(path, "UPDATE session SET seen_at = '2020-01-01T00:00:00+00:00'")  # as if nobody had written for long
+        other.add(1, [_OLD_LOG[1]])
+        recorder.accept(_OLD_LOG[1])
+        recorder.close()
+        assert (recorder.trouble, recorder.unsaved) == (None, 0)
+        assert archive.holds(recorder)
+        assert sorted(packet.at_us for packet in archive.packets(1)) == sorted(
+            packet.at_us for packet in (_OLD_LOG[0], _OLD_LOG[1], _OLD_LOG[1])
+        )
+
+
+def test_only_one_recorder_at_a_time_holds_an_archive(path: Path) -> None:
+    with OnlyOne(path):
+        with pytest.raises(NoSessionError, match="is being recorded"), OnlyOne(path):
+            pass
+        assert path.with_name(f"{path.name}.recorder").stat().st_mode & 0o077 == 0
+    with OnlyOne(path):
+        pass

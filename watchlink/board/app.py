@@ -349,12 +349,18 @@ class Board(App[None]):
             lines += [Text(""), Text(ALWAYS, style=QUIET), Text("")]
             return Group(*lines, Text("1 to 4 switch, 0 nothing at all, Esc goes back.", style=QUIET))
 
+        chosen = set(shares())  # what was said here counts, not a picture that may be older
+
         def switch(purpose: Purpose) -> None:
-            chosen = shares() ^ {purpose}
+            chosen.symmetric_difference_update({purpose})
             self.say(f"share {number + 1} {' '.join(sorted(chosen)) or 'nothing'}")
 
+        def stop() -> None:
+            chosen.clear()
+            self.say(f"stop {number + 1}")
+
         keys = {str(index): (lambda purpose=purpose: switch(purpose)) for index, purpose in enumerate(Purpose, 1)}
-        self.push_screen(Panel(draw, {**keys, "0": lambda: self.say(f"stop {number + 1}")}))
+        self.push_screen(Panel(draw, {**keys, "0": stop}))
 
     def _ask_for_a_note(self) -> None:
         number = self._keys.chosen

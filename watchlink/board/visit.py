@@ -112,6 +112,10 @@ class Visit:
         except (OSError, TimeoutError, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and not answer.cancelled():
                 raise
+            if isinstance(error, TimeoutError):
+                raise NoSessionError(
+                    "The session has not confirmed it yet; it may be noted all the same. Look before you say it again."
+                ) from error
             raise lost from error
         finally:
             self._waiting.pop(self._number, None)

@@ -24,6 +24,8 @@ from watchlink.commands.exits import FILE
 from watchlink.errors import SessionFileError, WatchlinkError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from watchlink.archive import Archive, Recorder
     from watchlink.board.door import Door
     from watchlink.board.state import Keeping
@@ -108,9 +110,10 @@ class _Host:
         from watchlink.archive import Archive
         from watchlink.clock import MachineClock, VirtualClock, utc_now
         from watchlink.commands.evidence import evidence_of
+        from watchlink.only_one import OnlyOne
 
         setting = self._setting
-        with Archive(self._path) as archive:
+        with OnlyOne(self._path), Archive(self._path) as archive:
             if setting.resume is not None:
                 stored = archive.session(setting.resume)
                 before = tuple(archive.packets(setting.resume))
@@ -170,7 +173,7 @@ class _Host:
                 )
             finally:
                 alone.cancel()
-                code = self._take_leave(archive, recorder, door)
+                code = self._take_leave(archive, recorder, door, clock.started_at)
         if code:
             raise typer.Exit(code)
         self._recorded = recorder.session_id
@@ -194,10 +197,14 @@ class _Host:
             )
         seats = Seats(by_name={}, remembered=tuple(devices))
         _, source, begun = await wearables_near(
-            seats, known, adapter=setting.adapter, scan_seconds=setting.scan_seconds
+            seats,
+            known,
+            adapter=setting.adapter,
+            scan_seconds=setting.scan_seconds,
+            going_on=None if setting.resume is None else clock,
         )
         orders |= link_orders(source, [device.alias for device in devices])
-        return source, clock if setting.resume is not None else begun
+        return source, begun
 
     def _plan(self) -> Plan:
         from watchlink.session import parse_plan
@@ -230,7 +237,7 @@ class _Host:
         self._looks += 1
         return Keeping(on=True, trouble=recorder.trouble, unsaved=recorder.unsaved, free_mb=self._free_mb)
 
-    def _take_leave(self, archive: Archive, recorder: Recorder, door: Door) -> int:
+    def _take_leave(self, archive: Archive, recorder: Recorder, door: Door, started_at: datetime) -> int:
         """Read the log back, say what was stored for whom, and return the exit code."""
         from watchlink.errors import ArchiveError
         from watchlink.reports.receipt import receipt_lines, stored
@@ -246,8 +253,13 @@ class _Host:
             lines.append(str(error))
             code = FILE
         if recorder.unsaved:
-            lines.append(f"{recorder.unsaved} packets could not be written to the archive: {recorder.trouble}.")
-            lines.append(_rescued(recorder))
+            lost = [
+                f"{recorder.unsaved} packets could not be written to the archive: {recorder.trouble}.",
+                _rescued(archive, recorder, started_at),
+            ]
+            lines += lost
+            for line in lost:  # also where nobody looks: into the recorder's log
+                print(line, file=sys.stderr, flush=True)  # noqa: T201
             code = FILE
         door.say_ended(lines, code=code)
         return code
@@ -296,10 +308,17 @@ def _turn_to_the_log(archive: Path) -> None:
     os.close(log)
 
 
-def _rescued(recorder: Recorder) -> str:
-    """Write what the archive did not take to another place; say where."""
+def _rescued(archive: Archive, recorder: Recorder, started_at: datetime) -> str:
+    """Write what the archive did not take to another place, with who wears what and who shares what; say where."""
     from watchlink.captures import jsonl
-    from watchlink.clock import utc_now
+    from watchlink.errors import ArchiveError
+    from watchlink.packets import Planned, Seat, Sharing
+
+    stated: list[Packet] = []
+    with contextlib.suppress(ArchiveError):
+        stated = [
+            packet for packet in archive.packets(recorder.session_id) if isinstance(packet, Seat | Sharing | Planned)
+        ]
 
     name = f"watchlink-session-{recorder.session_id}-{random.randrange(10**6):06d}.jsonl"
     for folder in (Path.home(), Path(tempfile.gettempdir())):
@@ -307,7 +326,7 @@ def _rescued(recorder: Recorder) -> str:
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.writelines(jsonl.lines(utc_now(), recorder.unsaved_packets()))
+                file.writelines(jsonl.lines(started_at, (*stated, *recorder.unsaved_packets())))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:

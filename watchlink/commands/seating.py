@@ -46,16 +46,24 @@ def prepare_filters() -> None:
 
 
 async def wearables_near(
-    seats: Seats, known: Sequence[Device], *, adapter: str | None, scan_seconds: float
+    seats: Seats,
+    known: Sequence[Device],
+    *,
+    adapter: str | None,
+    scan_seconds: float,
+    going_on: Clock | None = None,
 ) -> tuple[list[str], BleSource, Clock]:
-    """The people, their wearables as a source, and the clock of the session, which begins once they are found."""
+    """The people, their wearables as a source, and the clock of the session, which begins once they are found.
+
+    `going_on` is the clock of a session that has begun long ago and is taken up again.
+    """
     from watchlink.clock import MachineClock
     from watchlink.sources.ble import system_radios
 
     prepare_filters()
     radios = system_radios(adapter)
     found = await heard_near(seats, scan_seconds, radios)
-    clock = MachineClock()  # the session begins now, not when the looking for wearables began
+    clock = going_on or MachineClock()  # the session begins now, not when the looking for wearables began
     people, source = seated(seats.wearers(found) if seats else wearers_of(found, known), clock, radios)
     return people, source, clock
 

@@ -233,9 +233,13 @@ def export(
     from watchlink.captures import jsonl
     from watchlink.commands.reading import recorded
     from watchlink.consent import permitted
+    from watchlink.exports.own_log import own_log
 
     with recorded(number, archive, own=person) as (capture, gate):
-        sys.stdout.writelines(jsonl.lines(capture.started_at, permitted(capture.packets, gate)))
+        packets = permitted(capture.packets, gate)
+        if gate.own is not None:
+            packets = own_log(list(capture.packets), gate.own)
+        sys.stdout.writelines(jsonl.lines(capture.started_at, packets))
 
 
 def _plan(file: Path) -> Plan:

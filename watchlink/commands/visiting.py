@@ -112,8 +112,15 @@ async def _listen(archive: Path, view: View) -> int:
 
 
 async def _say_all(visit: Visit, typed: asyncio.Queue[str], *, as_json: bool) -> None:
+    from watchlink.board.wire import Answered
+    from watchlink.errors import NoSessionError
+
     while True:
-        answer = await visit.say(await typed.get())
+        line = await typed.get()
+        try:
+            answer = await visit.say(line)
+        except NoSessionError as error:  # of this line; the next one is said all the same
+            answer = Answered(number=0, done=False, words=f"{line}: {error}", advice="")
         if as_json:
             record = {"type": "answer", "done": answer.done, "words": answer.words, "advice": answer.advice}
             print(json.dumps(record, ensure_ascii=False), flush=True)  # noqa: T201

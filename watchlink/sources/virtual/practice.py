@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
+from zlib import crc32
 
 from firmware_profiles.profiles import Profile, load_profiles
 from watchlink.pacer import Breath
@@ -248,6 +249,11 @@ def as_entered(chance: random.Random, event: SessionEvent) -> SessionEvent:
     )
 
 
+def _number_of(alias: str) -> int:
+    """A number that stays the same for a pseudonym, whatever people call themselves."""
+    return ALIASES.index(alias) + 1 if alias in ALIASES else 1000 + crc32(alias.encode()) % 9000
+
+
 def _person(
     alias: str,
     profile: Profile,
@@ -274,7 +280,7 @@ def _person(
     )
     ending = f"{chance.randrange(0x1000, 0x10000):04X}"  # makers put the end of the serial number into the name
     wearable = VirtualWearable(
-        serial=f"{ALIASES.index(alias) + 1:04d}{ending}",
+        serial=f"{_number_of(alias):04d}{ending}",
         name=profile.virtual.name.format(serial=ending),
         manufacturer=profile.maker,
         model=profile.model,
