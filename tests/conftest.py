@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +25,22 @@ def shared_data() -> Path:
     if not _SHARED_DATA.is_dir():
         pytest.skip(f"no real recordings: {_SHARED_DATA} is not there (they are not committed to the project)")
     return _SHARED_DATA
+
+
+@pytest.fixture
+def disk_of_kb(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Makes a disk of so many kB, which is soon full; skips where there is no right to."""
+    made: list[Path] = []
+
+    def make(size_kb: int) -> Path:
+        folder = tmp_path / f"disk{len(made)}"
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(folder)]
+        if sys.platform != "linux" or subprocess.run(mount, check=False, capture_output=True).returncode:
+            pytest.skip("no right to make a small disk here")
+        made.append(folder)
+        return folder
+
+    yield make
+    for folder in made:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
