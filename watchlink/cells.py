@@ -21,5 +21,5 @@ def csv_text(rows: Iterable[Sequence[str | int | float | None]]) -> str:
     return out.getvalue()
 
 
-def _cell(cell: str | int | float | None) -> str | int | float | None:
+def _cell(cell: str | float | None) -> str | int | float | None:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
