@@ -28,7 +28,7 @@ def joined(parts: Iterable[Markup]) -> Markup:
     return Markup("".join(parts))
 
 
-def tag(name: str, *content: Markup, **attributes: str | float) -> Markup:
+def tag(name: str, /, *content: Markup, **attributes: str | float) -> Markup:
     """An element; an attribute that is a Python keyword takes a trailing underscore, other underscores become hyphens.
 
     Whole numbers and fractions are written with at most two digits after the point: a hundredth of a pixel.

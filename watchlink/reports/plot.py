@@ -8,6 +8,7 @@ that is stretched, with strokes that are not. One drawing is legible at 390 pixe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 from watchlink.reports.markup import Markup, joined, number, tag, told
@@ -40,7 +41,7 @@ def stretched(height_px: float, *content: Markup) -> Markup:
 def path_of(places: Sequence[tuple[float, float]], *, closed: bool = False) -> str:
     """A path through places (per cent across, pixels down), in whole steps relative to each other: short to write."""
     units = [(round(across / 100 * STRETCH), round(down * FINE)) for across, down in places]
-    steps = (f"{b[0] - a[0]} {b[1] - a[1]}" for a, b in zip(units, units[1:], strict=False))
+    steps = (f"{b[0] - a[0]} {b[1] - a[1]}" for a, b in pairwise(units))
     return f"M{units[0][0]} {units[0][1]}l{' '.join(steps) or '0 0'}{'z' if closed else ''}"
 
 
