@@ -10,8 +10,7 @@ from watchlink.reports.document import HeartChart, Moment, Rise, Span
 from watchlink.reports.markup import NOTHING, Markup, joined, tag, told
 from watchlink.reports.plot import (
     LETTER_PX,
-    NARROW_PX,
-    WIDE_PX,
+    WIDTHS_PX,
     at,
     axis_labels,
     chart,
@@ -41,7 +40,10 @@ def heart_chart(heart: HeartChart) -> Markup:
     samples = list(zip(heart.at_s, heart.heart_rate_bpm, strict=True))
     pieces = [thinned(piece, column_s=across.high / COLUMNS) for piece in unbroken(samples)]
     levels = ticks(down.low, down.high, step_bpm)
-    axis = [axis_labels([(f"{bpm:.0f}", down.place(bpm)) for bpm in levels]), axis_labels([("bpm", TOP_PX - 18)])]
+    axis = [
+        axis_labels([(f"{bpm:.0f}", down.place(bpm)) for bpm in levels]),
+        axis_labels([("bpm", TOP_PX - 18), ("min", FLOOR_PX + 14)]),
+    ]
     quiet_first = sorted(heart.rises, key=lambda rise: not rise.explained)
     areas = (_area(rise, pieces, heart.usual_bpm, across, down) for rise in quiet_first)
     plot = [
@@ -103,12 +105,10 @@ def _kind(rise: Rise) -> str:
 
 def _minutes(across: Scale) -> Iterator[Markup]:
     step_min = step_of(max(across.high / 60, 0.1), at_most=7)
-    minutes = ticks(0, across.high / 60, step_min)
-    for minute in minutes:
+    for minute in ticks(0, across.high / 60, step_min):
         place = across.place(minute * 60)
         yield rule(place, FLOOR_PX, FLOOR_PX + 4, "tick")
-        text = f"{minute:g} min" if minute == minutes[-1] else f"{minute:g}"
-        yield letters(text, place, FLOOR_PX + 18, "middle" if place < 94 else "end")
+        yield letters(f"{minute:g}", place, FLOOR_PX + 18, "middle" if place < 97 else "end")
 
 
 def _block(place: int, block: Span, across: Scale) -> Markup:
@@ -121,7 +121,7 @@ def _block(place: int, block: Span, across: Scale) -> Markup:
     letter = block_letter(place)
     named = f"{letter} {block.label}"
     texts: list[Markup] = []
-    for kind, width_px in (("narrow", NARROW_PX), ("wide", WIDE_PX)):
+    for kind, width_px in WIDTHS_PX.items():
         fits = [text for text in (named, letter) if len(text) * LETTER_PX + 4 <= width / 100 * width_px]
         if fits:
             texts.append(letters(fits[0], (since + until) / 2, 14, f"middle {kind}"))
@@ -135,18 +135,19 @@ def block_letter(place: int) -> str:
     return (block_letter(ahead - 1) if ahead else "") + chr(ord("A") + place % 26)
 
 
-def mark_labels(places_pct: Sequence[float]) -> list[tuple[str, float]]:
+def mark_labels(places_pct: Sequence[float], *, width_px: float) -> list[tuple[str, float]]:
     """Numbers for marks, from 1, and where they stand; those that would touch share one: "4-6".
 
     Args:
         places_pct: of the marks, rising.
+        width_px: of the plot.
     """
     groups: list[tuple[int, int]] = []
 
     def label(group: tuple[int, int]) -> tuple[str, float, float]:
         first, last = group
         text = str(first + 1) if first == last else f"{first + 1}–{last + 1}"
-        return text, (places_pct[first] + places_pct[last]) / 2, (len(text) * LETTER_PX + 5) / NARROW_PX * 100
+        return text, (places_pct[first] + places_pct[last]) / 2, (len(text) * LETTER_PX + 5) / width_px * 100
 
     for mark in range(len(places_pct)):
         groups.append((mark, mark))
@@ -162,8 +163,9 @@ def _moments(moments: Sequence[Moment], across: Scale) -> Iterator[Markup]:
     places = [across.place(moment.at_s) for moment in moments]
     for place in places:
         yield rule(place, TOP_PX - 6, FLOOR_PX, "mark")
-    for text, place in mark_labels(places):
-        yield letters(text, place, TOP_PX - 10, "middle number")
+    for kind, width_px in WIDTHS_PX.items():
+        for text, place in mark_labels(places, width_px=width_px):
+            yield letters(text, place, TOP_PX - 10, f"middle count {kind}")
 
 
 def _key(heart: HeartChart, pieces: int) -> Iterator[tuple[Markup, str]]:

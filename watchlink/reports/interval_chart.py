@@ -7,10 +7,9 @@ from typing import Final
 
 from watchlink.reports.document import Estimate, IntervalChart
 from watchlink.reports.markup import NOTHING, Markup, joined, tag, told
-from watchlink.reports.plot import letters, rule
-from watchlink.reports.scale import Scale, step_of, ticks, widened
+from watchlink.reports.plot import at, letters, rule
+from watchlink.reports.scale import Scale, digits_of, step_of, ticks, widened
 
-ROW_PX: Final = 30.0
 _MARGIN_PCT: Final = 3.0
 
 
@@ -23,8 +22,8 @@ def interval_chart(intervals: IntervalChart) -> Markup:
         for value in ticks(across.low, across.high, step)
     ]
     axis = tag("svg", *foot, letters(intervals.unit, 50, 32, "middle"), width="100%", height=38, aria_hidden="true")
-    below = joined((tag("div"), axis, tag("div")))
-    return tag("div", rows, below, class_="intervals", role="img", aria_label=intervals.alt)
+    foot_row = tag("div", tag("div", class_="label"), axis, class_="row foot")
+    return tag("div", rows, foot_row, class_="intervals", role="img", aria_label=intervals.alt)
 
 
 def scale(intervals: IntervalChart) -> tuple[Scale, float]:
@@ -38,39 +37,33 @@ def scale(intervals: IntervalChart) -> tuple[Scale, float]:
 
 
 def _row(estimate: Estimate, across: Scale, step: float, unit: str) -> Markup:
-    middle = ROW_PX / 2
-    here = f"{across.place(estimate.value):.2f}%"
-    drawn: list[Markup] = [
-        rule(across.place(value), 0, ROW_PX, "grid") for value in ticks(across.low, across.high, step)
-    ]
-    drawn.append(rule(across.place(0.0), 0, ROW_PX, "zero"))
     digits = step / 10
-    words = f"{_signed(estimate.value, digits)} {unit}"
+    drawn = [rule(across.place(value), 0, "100%", "grid") for value in ticks(across.low, across.high, step)]
+    drawn.append(rule(across.place(0.0), 0, "100%", "zero"))
     if estimate.low is None or estimate.high is None:
-        drawn.append(tag("circle", class_="hollow", cx=here, cy=middle, r=5))
-        interval = "no interval"
+        kind, interval = "hollow", "no interval"
     else:
-        drawn += _whisker(across.place(estimate.low), across.place(estimate.high), middle)
-        drawn.append(tag("circle", class_="dot", cx=here, cy=middle, r=5))
-        interval = f"{_signed(estimate.low, digits)} to {_signed(estimate.high, digits)}"
+        drawn += _whisker(across.place(estimate.low), across.place(estimate.high))
+        kind, interval = "dot", f"{_signed(estimate.low, digits)} to {_signed(estimate.high, digits)}"
+    drawn.append(tag("circle", class_=kind, cx=f"{across.place(estimate.value):.2f}%", cy="50%", r=5))
     note = tag("small", told(estimate.note)) if estimate.note else NOTHING
-    return joined(
-        (
-            tag("div", tag("bdi", told(estimate.label)), note, class_="label"),
-            tag("svg", *drawn, width="100%", height=ROW_PX, aria_hidden="true"),
-            tag("div", tag("b", told(words)), tag("small", told(interval)), class_="amount"),
-        )
+    amount = tag("b", told(f"{_signed(estimate.value, digits)} {unit}"))
+    return tag(
+        "div",
+        tag("div", tag("bdi", told(estimate.label)), note, class_="label"),
+        tag("svg", *drawn, width="100%", height="100%", aria_hidden="true"),
+        tag("div", amount, tag("small", told(interval)), class_="amount"),
+        class_="row",
     )
 
 
-def _whisker(low: float, high: float, middle: float) -> Iterator[Markup]:
-    yield tag("line", class_="whisker", x1=f"{low:.2f}%", x2=f"{high:.2f}%", y1=middle, y2=middle)
-    yield rule(low, middle - 5, middle + 5, "whisker")
-    yield rule(high, middle - 5, middle + 5, "whisker")
+def _whisker(low: float, high: float) -> Iterator[Markup]:
+    yield tag("line", class_="whisker", x1=f"{low:.2f}%", x2=f"{high:.2f}%", y1="50%", y2="50%")
+    for end in (low, high):
+        yield at(end, "50%", tag("line", class_="whisker", y1=-5, y2=5))
 
 
 def _signed(value: float, step: float) -> str:
-    """With as many digits as the step of the axis can tell apart, and a minus as wide as the plus."""
-    digits = 0 if step >= 1 else 1 if step >= 0.1 else 2 if step >= 0.01 else 3
-    text = f"{value:+.{digits}f}".replace("-", "−")
-    return text.lstrip("+−") if not text.strip("+−0.") else text
+    """With as many digits as a step needs, a minus as wide as the plus, and zero without either."""
+    text = f"{value:+.{digits_of(step)}f}"
+    return text.replace("-", "−") if text.strip("+-0.") else text[1:]

@@ -17,10 +17,8 @@ STRETCH: Final = 1000
 """Units across the stretched part; 1000 are the whole width."""
 FINE: Final = 10
 """Units to a pixel down the stretched part."""
-NARROW_PX: Final = 300.0
-"""A plot's width on a telephone of 390 pixels: labels are thinned out to fit there."""
-WIDE_PX: Final = 620.0
-"""A plot's width on paper and on a screen."""
+WIDTHS_PX: Final = {"narrow": 300.0, "wide": 600.0}
+"""The least width of a plot on a telephone, and on paper and a screen: where labels would touch, each has its own."""
 LETTER_PX: Final = 6.8
 """About the width of a letter of 12 pixels."""
 
@@ -45,15 +43,15 @@ def path_of(places: Sequence[tuple[float, float]], *, closed: bool = False) -> s
     return f"M{units[0][0]} {units[0][1]}l{' '.join(steps) or '0 0'}{'z' if closed else ''}"
 
 
-def at(across_pct: float, down_px: float, *content: Markup) -> Markup:
+def at(across_pct: float, down: float | str, *content: Markup) -> Markup:
     """Shapes in pixels around a place."""
-    return tag("svg", *content, x=f"{number(across_pct)}%", y=down_px, overflow="visible")
+    return tag("svg", *content, x=f"{number(across_pct)}%", y=down, overflow="visible")
 
 
-def rule(across_pct: float, top_px: float, bottom_px: float, kind: str) -> Markup:
-    """A vertical line."""
+def rule(across_pct: float, top: float | str, bottom: float | str, kind: str) -> Markup:
+    """A vertical line, between pixels or per cent of the height."""
     across = f"{number(across_pct)}%"
-    return tag("line", class_=kind, x1=across, x2=across, y1=top_px, y2=bottom_px)
+    return tag("line", class_=kind, x1=across, x2=across, y1=top, y2=bottom)
 
 
 def level(down_px: float, kind: str) -> Markup:

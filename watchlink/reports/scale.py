@@ -42,6 +42,11 @@ def ticks(low: float, high: float, step: float) -> list[float]:
     return [number * step for number in range(ceil((low - small) / step), floor((high + small) / step) + 1)]
 
 
+def digits_of(step: float) -> int:
+    """How many digits after the point tell the multiples of a step > 0 apart."""
+    return max(0, -floor(log10(step) + 1e-9))
+
+
 def widened(values: Sequence[float], *, at_least: float, at_most_steps: int) -> tuple[float, float, float]:
     """Low end, high end and step of an axis that holds the values with a little air and spans `at_least` > 0."""
     low, high = min(values), max(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import floor
 from typing import Final
 
 from watchlink.reports.document import Point, TrendChart
@@ -19,7 +20,7 @@ from watchlink.reports.plot import (
     rule,
     stretched,
 )
-from watchlink.reports.scale import Scale, step_of, ticks, widened
+from watchlink.reports.scale import Scale, digits_of, step_of, ticks, widened
 
 TOP_PX: Final = 34.0
 FLOOR_PX: Final = 234.0
@@ -31,7 +32,7 @@ def trend_chart(trend: TrendChart) -> Markup:
     """The chart with its key; without a value its frame and the words for that."""
     across, down, step = scales(trend)
     levels = ticks(down.low, down.high, step)
-    axis = [axis_labels([(f"{value:g}", down.place(value)) for value in levels])]
+    axis = [axis_labels([(f"{value:.{digits_of(step)}f}", down.place(value)) for value in levels])]
     fitted: list[Markup] = []
     if trend.band:
         high = [(across.place(week), down.place(top)) for week, _, top in trend.band]
@@ -73,13 +74,13 @@ def scales(trend: TrendChart) -> tuple[Scale, Scale, float]:
 
 def _weeks(across: Scale) -> Iterator[Markup]:
     step = max(1.0, step_of(across.high - across.low, at_most=12))
-    for week in ticks(max(1.0, across.low), across.high, step):
+    for week in ticks(max(1.0, across.low), floor(across.high - _HALF_WEEK), step):
         yield rule(across.place(week), FLOOR_PX, FLOOR_PX + 4, "tick")
         yield letters(f"{week:.0f}", across.place(week), FLOOR_PX + 18, "middle")
     yield letters("week", across.place((1 + across.high) / 2), FLOOR_PX + 36, "middle")
     if across.low < _HALF_WEEK:
         start = across.place(_HALF_WEEK)
-        yield rule(start, TOP_PX, FLOOR_PX + 4, "edge")
+        yield rule(start, TOP_PX, FLOOR_PX + 4, "grid")
         yield letters("before", start / 2, FLOOR_PX + 18, "middle")
 
 
@@ -95,7 +96,7 @@ def _breaks(trend: TrendChart, across: Scale) -> Iterator[Markup]:
 
 def _missing(week: int, across: Scale) -> Markup:
     """Upwards, so that two weeks beside each other do not overlap on a telephone."""
-    words = tag("text", Markup("no value"), transform="rotate(-90)", x=8, y=4, class_="quiet")
+    words = tag("text", Markup("no value"), transform="rotate(-90)", x=8, y=4, class_="start")
     return at(across.place(week), FLOOR_PX, words)
 
 
