@@ -51,7 +51,7 @@ def _row(estimate: Estimate, across: Scale, step: float, unit: str) -> Markup:
     return tag(
         "div",
         tag("div", tag("bdi", told(estimate.label)), note, class_="label"),
-        tag("svg", *drawn, width="100%", height="100%", aria_hidden="true"),
+        tag("div", tag("svg", *drawn, aria_hidden="true"), class_="track"),
         tag("div", amount, tag("small", told(interval)), class_="amount"),
         class_="row",
     )

@@ -50,7 +50,8 @@ def _lines(document: Document) -> Iterator[str]:
                     yield part.caption
                     headings = [column.heading for column in part.columns]
                     for row in part.rows:
-                        yield ", ".join(f"{a}: {b}" if a else b for a, b in zip(headings, row, strict=True))
+                        cells = [(heading, cell) for heading, cell in zip(headings, row, strict=True) if cell]
+                        yield ", ".join(f"{heading}: {cell}" if heading else cell for heading, cell in cells)
                 case _:
                     yield f"{part.caption}: {part.alt}"
 
