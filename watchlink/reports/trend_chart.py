@@ -78,10 +78,10 @@ def _weeks(across: Scale) -> Iterator[Markup]:
         yield rule(across.place(week), FLOOR_PX, FLOOR_PX + 4, "tick")
         yield letters(f"{week:.0f}", across.place(week), FLOOR_PX + 18, "middle")
     yield letters("week", across.place((1 + across.high) / 2), FLOOR_PX + 36, "middle")
-    if across.low < _HALF_WEEK:
-        start = across.place(_HALF_WEEK)
+    if across.low < 1 - _HALF_WEEK:
+        start = across.place(1.0)
         yield rule(start, TOP_PX, FLOOR_PX + 4, "grid")
-        yield letters("before", start / 2, FLOOR_PX + 18, "middle")
+        yield letters("before", 0, FLOOR_PX + 36, "start")
 
 
 def _breaks(trend: TrendChart, across: Scale) -> Iterator[Markup]:
