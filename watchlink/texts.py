@@ -20,3 +20,8 @@ class TextOut(Protocol):
 def shown(text: str) -> str:
     """A foreign text that cannot steer a terminal: control characters, escapes and direction marks are replaced."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def one_line(text: str) -> str:
+    """A foreign text as one line that is `shown`: line ends, tabs and runs of spaces become a space each."""
+    return shown(" ".join(text.split()))

@@ -1,101 +1,77 @@
-"""A report as one page: a single file that needs nothing else, reads on a phone, and prints on A4.
+"""A report as one page: a file that opens anywhere, loads nothing, runs nothing and prints well.
 
-Strategy: plain HTML with its style inside, charts as inline SVG without a script, light and dark by what the reader's
-system says. Nothing is fetched, and a policy in the page forbids it. Whatever a person typed is escaped and kept from
-turning the direction of the text around it.
+Strategy: the words and the drawing are HTML and SVG that `page.css` dresses; light, dark and paper differ only in the
+values of its variables. The page forbids itself everything but its own style, so that a text that was let through by
+mistake could still not load or run anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
-from importlib import resources
+from importlib.resources import files
+from typing import Final
 
-from watchlink.reports.charts import heart_chart, interval_chart, trend_chart
-from watchlink.reports.document import Document, HeartChart, IntervalChart, Part, Section, Table, TrendChart, Words
-from watchlink.texts import shown
+from watchlink.reports.charts import figure
+from watchlink.reports.document import Document, Part, Section, Table, Words
+from watchlink.reports.markup import NOTHING, Markup, joined, tag, told
+
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(document: Document) -> str:
-    """The whole report as an HTML document."""
-    style = resources.files("watchlink.reports").joinpath("page.css").read_text("utf-8")
-    return "\n".join(
-        (
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{_text(document.title)}</title>",
-            f"<style>\n{style}</style>",
-            "</head>",
-            "<body>",
-            "<header>",
-            f"<h1>{_typed(document.title)}</h1>",
-            f'<p class="subtitle">{_typed(document.subtitle)}</p>',
-            "</header>",
-            "<main>",
-            *(line for section in document.sections for line in _section(section)),
-            "</main>",
-            "</body>",
-            "</html>",
-            "",
-        )
+    """The document as one self-contained HTML file."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", told(document.title)),
+        tag("style", style()),
     )
+    title = tag("header", tag("h1", told(document.title)), tag("p", told(document.subtitle), class_="subtitle"))
+    body = tag("body", tag("main", title, *map(_section, document.sections)))
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _section(section: Section) -> Iterator[str]:
-    yield "<section>"
-    if section.heading:
-        yield f"<h2>{_typed(section.heading)}</h2>"
-    for part in section.parts:
-        yield from _part(part)
-    yield "</section>"
+def style() -> Markup:
+    """The style sheet of every page, our own text."""
+    return Markup((files("watchlink.reports") / "page.css").read_text(encoding="utf-8"))
 
 
-def _part(part: Part) -> Iterator[str]:
+def _section(section: Section) -> Markup:
+    heading = tag("h2", told(section.heading)) if section.heading else NOTHING
+    return tag("section", heading, *map(_part, section.parts))
+
+
+def _part(part: Part) -> Markup:
     match part:
         case Words():
-            yield f'<p class="{part.tone}">{_typed(part.text)}</p>'
+            return tag("p", told(part.text), class_=part.tone.value, dir="auto")
         case Table():
-            yield from _table(part)
-        case HeartChart():
-            yield from _figure(part.caption, heart_chart(part))
-        case TrendChart():
-            yield from _figure(part.caption, trend_chart(part))
-        case IntervalChart():
-            yield from _figure(part.caption, interval_chart(part))
+            return _table(part)
+        case _:
+            return figure(part)
 
 
-def _figure(caption: str, drawing: str) -> Iterator[str]:
-    yield "<figure>"
-    yield f"<figcaption>{_typed(caption)}</figcaption>"
-    yield f'<div class="wide">{drawing}</div>'
-    yield "</figure>"
-
-
-def _table(table: Table) -> Iterator[str]:
-    yield '<div class="wide"><table>'
-    yield f"<caption>{_typed(table.caption)}</caption>"
-    kinds = [' class="n"' if column.numeric else "" for column in table.columns]
-    heads = (
-        f'<th scope="col"{kind}>{_typed(column.heading)}</th>'
-        for kind, column in zip(kinds, table.columns, strict=True)
+def _table(table: Table) -> Markup:
+    kinds = ["number" if column.numeric else "words" for column in table.columns]
+    headings = (
+        tag("th", told(column.heading), scope="col", class_=kind)
+        for column, kind in zip(table.columns, kinds, strict=True)
     )
-    yield f"<thead><tr>{''.join(heads)}</tr></thead>"
-    yield "<tbody>"
-    for row in table.rows:
-        cells = (f"<td{kind}>{_typed(cell)}</td>" for kind, cell in zip(kinds, row, strict=True))
-        yield f"<tr>{''.join(cells)}</tr>"
-    yield "</tbody></table></div>"
+    rows = joined(_row(row, kinds) for row in table.rows)
+    inner = tag(
+        "table",
+        tag("caption", told(table.caption)),
+        tag("thead", tag("tr", *headings)),
+        tag("tbody", rows),
+    )
+    return tag("div", inner, class_="scroll", role="region", tabindex="0", aria_label=table.caption)
 
 
-def _text(text: str) -> str:
-    return escape(shown(text))
-
-
-def _typed(text: str) -> str:
-    """Words that may hold what somebody typed: a direction mark in them ends with them."""
-    return f"<bdi>{_text(text)}</bdi>" if not text.isascii() else _text(text)
+def _row(row: tuple[str, ...], kinds: list[str]) -> Markup:
+    cells = (
+        tag("td" if place else "th", tag("bdi", told(cell)), class_=kind, **({} if place else {"scope": "row"}))
+        for place, (cell, kind) in enumerate(zip(row, kinds, strict=True))
+    )
+    return tag("tr", *cells)

@@ -1,74 +1,98 @@
-"""A report on a terminal, or on whatever takes Rich's output; charts become a line of bars where there is a line."""
+"""A report on a terminal, and as plain lines for a screen reader, a pipe or a log."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table as RichTable
+from rich.table import Table as Grid
 from rich.text import Text
 
-from watchlink.reports.document import Document, HeartChart, IntervalChart, Part, Table, Tone, TrendChart, Words
+from watchlink.reports.document import Document, HeartChart, Part, Table, Tone, Words
 from watchlink.sparklines import sparkline
-from watchlink.texts import shown
+from watchlink.texts import one_line
 
 _STYLES: Final = {Tone.LEAD: "bold", Tone.PLAIN: "", Tone.QUIET: "grey58"}
 _COLUMNS: Final = 60
+_BLUE: Final = "#56B4E9"
 
 
-def report(document: Document, *, ascii_only: bool = False) -> RenderableType:
-    """The whole report; `ascii_only` for a terminal without other letters."""
-    parts: list[RenderableType] = [
-        Text(shown(document.title), style="bold underline"),
-        Text(shown(document.subtitle), style="grey58"),
-        "",
-    ]
+def report(document: Document) -> RenderableType:
+    """The document for a terminal of 80 columns or more; a heart rate is drawn in one line, other charts are told."""
+    parts: list[RenderableType] = [Text(one_line(document.title), style="bold"), _quiet(document.subtitle)]
+    for section in document.sections:
+        parts.append("")
+        if section.heading:
+            parts += [Text(one_line(section.heading), style="bold underline"), ""]
+        for part in section.parts:
+            parts += [_rendered(part), ""]
+    return Group(*parts)
+
+
+def lines(document: Document) -> Iterator[str]:
+    """The same as plain lines: a row of a table is read with its headings, a chart is told."""
+    yield from map(one_line, _lines(document))
+
+
+def _lines(document: Document) -> Iterator[str]:
+    yield document.title
+    yield document.subtitle
     for section in document.sections:
         if section.heading:
-            parts += [Text(shown(section.heading), style="bold"), ""]
+            yield section.heading
         for part in section.parts:
-            parts += [_part(part, ascii_only=ascii_only), ""]
-    return Group(*parts[:-1])
+            match part:
+                case Words():
+                    yield part.text
+                case Table():
+                    yield part.caption
+                    headings = [column.heading for column in part.columns]
+                    for row in part.rows:
+                        cells = [(heading, cell) for heading, cell in zip(headings, row, strict=True) if cell]
+                        yield ", ".join(f"{heading}: {cell}" if heading else cell for heading, cell in cells)
+                case _:
+                    yield f"{part.caption}: {part.alt}"
 
 
-def _part(part: Part, *, ascii_only: bool) -> RenderableType:
+def _rendered(part: Part) -> RenderableType:
     match part:
         case Words():
-            return Text(shown(part.text), style=_STYLES[part.tone])
+            return Text(one_line(part.text), style=_STYLES[part.tone])
         case Table():
-            table = RichTable(box=None, pad_edge=False, header_style="grey58")
-            for column in part.columns:
-                table.add_column(shown(column.heading), justify="right" if column.numeric else "left")
-            for row in part.rows:
-                table.add_row(*(Text(shown(cell)) for cell in row))
-            return table
-        case HeartChart():
-            bars = sparkline(_each_second(part), columns=_COLUMNS, ascii_only=ascii_only)
-            return Group(Text(bars), Text(shown(part.alt), style="grey58"))
-        case TrendChart():
-            return Text(shown(f"{part.caption}: {part.alt}"), style="grey58")
-        case IntervalChart():
-            return Padding(
-                Group(
-                    *(
-                        Text(
-                            shown(f"{one.label}: {one.value:+.2f} {part.unit}{_interval(one.low, one.high)} {one.note}")
-                        )
-                        for one in part.estimates
-                    )
-                ),
-                (0, 0),
-            )
+            return _grid(part)
+        case HeartChart() if part.at_s:
+            low, high = min(part.heart_rate_bpm), max(part.heart_rate_bpm)
+            drawn = Text(sparkline(_by_column(part), columns=_COLUMNS), style=_BLUE)
+            drawn.append(f" {low:.0f}–{high:.0f} bpm", style="")
+            return Group(Text(one_line(part.caption)), Padding(drawn, (0, 0, 0, 2)), _told(part.alt))
+        case _:
+            return Group(Text(one_line(part.caption)), _told(part.alt))
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" (95 %: {low:+.2f} to {high:+.2f})"
+def _told(alt: str) -> RenderableType:
+    return Padding(_quiet(alt), (0, 0, 0, 2))
 
 
-def _each_second(chart: HeartChart) -> list[float | None]:
-    values: list[float | None] = [None] * max(1, round(chart.duration_s))
-    for at_s, value in zip(chart.at_s, chart.heart_rate_bpm, strict=True):
-        if 0 <= at_s < len(values):
-            values[int(at_s)] = value
-    return values
+def _quiet(text: str) -> Text:
+    return Text(one_line(text), style=_STYLES[Tone.QUIET])
+
+
+def _grid(table: Table) -> RenderableType:
+    grid = Grid(box=None, pad_edge=False, header_style=_STYLES[Tone.QUIET], title_justify="left", title_style="")
+    grid.title = Text(one_line(table.caption))
+    for column in table.columns:
+        grid.add_column(Text(one_line(column.heading)), justify="right" if column.numeric else "left")
+    for row in table.rows:
+        grid.add_row(*(Text(one_line(cell)) for cell in row))
+    return grid
+
+
+def _by_column(heart: HeartChart) -> list[float | None]:
+    """The mean of each column of the line; None where nothing was received."""
+    until_s = max(heart.duration_s, heart.at_s[-1]) + 1e-9
+    values: list[list[float]] = [[] for _ in range(_COLUMNS)]
+    for at_s, bpm in zip(heart.at_s, heart.heart_rate_bpm, strict=True):
+        values[max(0, int(at_s / until_s * _COLUMNS))].append(bpm)
+    return [sum(column) / len(column) if column else None for column in values]
