@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.watchlink.reports.samples import heart, intervals, trend
 from watchlink.reports import heart_chart, interval_chart, trend_chart
 from watchlink.reports.charts import figure
 from watchlink.reports.document import HeartChart, IntervalChart, TrendChart
 from watchlink.reports.plot import FINE, LETTER_PX, STRETCH, WIDTHS_PX
 from watchlink.reports.thinning import GAP_S, thinned, unbroken
+
+from .samples import heart, intervals, trend
 
 EMPTY = (
     replace(heart(), at_s=(), heart_rate_bpm=(), usual_bpm=None, blocks=(), moments=(), rises=(), duration_s=0.0),

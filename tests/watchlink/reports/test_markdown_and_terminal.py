@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from tests.watchlink.reports.samples import HOSTILE, everything
 from watchlink.reports.document import Document
 from watchlink.reports.markdown import markdown
 from watchlink.reports.terminal import lines, report
 from watchlink.texts import one_line
+
+from .samples import HOSTILE, everything
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

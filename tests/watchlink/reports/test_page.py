@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 
-from tests.watchlink.reports.samples import HOSTILE, everything
 from watchlink.reports.document import Document, Section
 from watchlink.reports.page import page, style
 from watchlink.texts import one_line
+
+from .samples import HOSTILE, everything
 
 VOID = {"meta", "br"}
 
