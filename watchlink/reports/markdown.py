@@ -9,10 +9,11 @@ from typing import Final
 from watchlink.reports.document import Document, Part, Table, Tone, Words
 from watchlink.texts import one_line
 
-# Whatever opens something in CommonMark or in the dialect of a forge: emphasis, links, tables, mathematics, mentions.
-_OPENERS: Final = re.compile(r"([\\`*_\[\]<>|~&$@]|:(?=//)|(?<=www)\.|!(?=\[))", re.IGNORECASE)
-# What opens a heading, a list or a rule, at the beginning of a line only.
-_LINE_OPENERS: Final = re.compile(r"^([#+=\-:]|\d{1,9}(?=[.)]))")
+# Whatever opens something in CommonMark or in the dialect of a forge: emphasis, links, tables, mathematics, mentions;
+# a # closes a heading, too.
+_OPENERS: Final = re.compile(r"([\\`*_\[\]<>|~&$@#]|:(?=//)|(?<=www)\.|!(?=\[))", re.IGNORECASE)
+# What opens a list, a heading's underline or a rule, at the beginning of a line only.
+_LINE_OPENERS: Final = re.compile(r"^([+=\-:]|\d{1,9}(?=[.)]))")
 
 
 def markdown(document: Document) -> str:

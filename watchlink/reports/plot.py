@@ -17,8 +17,8 @@ STRETCH: Final = 1000
 """Units across the stretched part; 1000 are the whole width."""
 FINE: Final = 10
 """Units to a pixel down the stretched part."""
-WIDTHS_PX: Final = {"narrow": 300.0, "wide": 600.0}
-"""The least width of a plot on a telephone, and on paper and a screen: where labels would touch, each has its own."""
+WIDTHS_PX: Final = {"narrow": 280.0, "wide": 600.0}
+"""The least width of a plot on a telephone of 360 pixels, and on paper and a screen: each has labels of its own."""
 LETTER_PX: Final = 6.8
 """About the width of a letter of 12 pixels."""
 

@@ -96,6 +96,7 @@ HOSTILE = st.one_of(
             "a | b\n# c\n- d\n1. e",
             "![x](http://a.b) <http://a.b> www.a.b $x$ ~~s~~ @me `c` \\",
             "=== \t+1",
+            "#",
         ]
     ),
 )

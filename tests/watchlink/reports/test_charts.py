@@ -6,7 +6,7 @@ from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from watchlink.reports import heart_chart, interval_chart, trend_chart
@@ -102,11 +102,12 @@ def test_a_rise_is_a_shape_and_an_area_and_an_explained_one_is_told_apart_withou
     assert "rise with an explanation" in words
 
 
+@example([2.4 * place for place in range(40)], 280.0)
 @given(st.lists(st.floats(0, 100), max_size=40).map(sorted), st.sampled_from(sorted(WIDTHS_PX.values())))
 def test_numbers_of_marks_never_touch_and_none_is_left_out(places: list[float], width_px: float) -> None:
     labels = heart_chart.mark_labels(places, width_px=width_px)
     for (text, here), (following, there) in pairwise(labels):
-        assert (there - here) / 100 * width_px >= (len(text) + len(following)) * LETTER_PX / 2
+        assert (there - here) / 100 * width_px >= (len(text) + len(following)) * LETTER_PX / 2 + 4
     told = [text.split("–") for text, _ in labels]
     assert [mark for ends in told for mark in range(int(ends[0]), int(ends[-1]) + 1)] == [*range(1, len(places) + 1)]
 
@@ -134,7 +135,9 @@ def test_an_estimates_dot_and_whiskers_are_its_numbers_and_zero_is_drawn_in_each
     (dot,), (hollow,) = of(chart, "dot"), of(chart, "hollow")
     assert across.value(per_cent(dot.get("cx"))) == pytest.approx(first.value, abs=0.01)
     assert across.value(per_cent(hollow.get("cx"))) == pytest.approx(-1.8, abs=0.01)
-    whisker = of(chart, "whisker")[0]
+    whisker, *_ = of(chart, "whisker")
+    caps = [per_cent(cap.get("x")) for cap in chart.iter("svg") if [one.get("class") for one in cap] == ["whisker"]]
+    assert [across.value(cap) for cap in caps] == pytest.approx([first.low, first.high], abs=0.01)
     ends = [across.value(per_cent(whisker.get(end))) for end in ("x1", "x2")]
     assert ends == pytest.approx([first.low, first.high], abs=0.01)
     zeros = [across.value(per_cent(line.get("x1"))) for line in of(chart, "zero")]
