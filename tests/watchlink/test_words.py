@@ -78,9 +78,9 @@ def test_the_list_finds_what_it_is_for() -> None:
 
 
 def test_every_report_says_once_and_plainly_what_it_is_not() -> None:
-    from watchlink.reports import progress_report, session_report, timeline
+    from watchlink.reports import progress_report, session_head, timeline
 
-    for module in (progress_report, session_report, timeline):
+    for module in (progress_report, session_head, timeline):
         literals = [text for _, text in _texts(Path(module.__file__))]
         said = json.dumps(literals).casefold().replace("watchlink is ", "")
         assert said.count(_SAYS_IT_ONCE) + said.count('not a medical ", "device') == 1, module.__name__

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from watchlink.evidence import Gathered
-    from watchlink.reports.session_report import Head
+    from watchlink.reports.session_head import Head
 
 
 def report(
@@ -34,7 +34,9 @@ def report(
 ) -> None:
     """Write a session's report: to one person (--person), or of the room as far as five people let it be seen."""
     from firmware_profiles.profiles import load_profiles
-    from watchlink.reports import session_report as reports
+    from watchlink.reports.person_report import person_document, person_report, person_rows
+    from watchlink.reports.room_report import room_document, room_report, room_rows
+    from watchlink.reports.session_head import record
     from watchlink.session import parse_person
 
     if archive is None and session.isdecimal():
@@ -42,22 +44,22 @@ def report(
     gathered, head, own = _gathered(session, person, archive)
     name = f"session-{head.number}" if head.number else Path(session).name.split(".")[0]
     if own is None:
-        room = reports.room_report(gathered, head=head)
+        room = room_report(gathered, head=head)
         deliver(
-            reports.room_document(room, gathered),
-            rows=partial(reports.room_rows, room),
-            record=partial(reports.report_record, room),
+            room_document(room, gathered),
+            rows=partial(room_rows, room),
+            record=partial(record, room, of="room"),
             format_name=format_name,
             out=out,
             name=f"{name}-room",
         )
         return
     who = parse_person(own, list(gathered.pages))
-    one = reports.person_report(gathered, who, head=head)
+    one = person_report(gathered, who, head=head)
     deliver(
-        reports.person_document(one, gathered, profiles=load_profiles()),
-        rows=partial(reports.person_rows, one),
-        record=partial(reports.report_record, one),
+        person_document(one, gathered, profiles=load_profiles()),
+        rows=partial(person_rows, one),
+        record=partial(record, one, of="person"),
         format_name=format_name,
         out=out,
         name=f"{name}-{who}",
@@ -81,7 +83,7 @@ def _gathered(session: str, person: str | None, archive: Path | None) -> tuple[G
             stored = opened.session(number)
         capture, gate = stack.enter_context(recorded(number, archive, own=person))
         gathered = gather(capture.packets)
-    from watchlink.reports.session_report import Head
+    from watchlink.reports.session_head import Head
 
     head = Head(
         number=number,
@@ -101,7 +103,7 @@ def _gathered(session: str, person: str | None, archive: Path | None) -> tuple[G
 
 def _head_of_file(session: str, started_at: datetime, gathered: Gathered) -> Head:
     from watchlink.archive import SessionKind, SessionState
-    from watchlink.reports.session_report import Head
+    from watchlink.reports.session_head import Head
 
     return Head(
         number=0,

@@ -8,7 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -137,23 +137,14 @@ def _owns_its_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 80 MB: twice what a session keeps back for bad times, and a little."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("no right to make a small disk here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+_DISK_KB = 80 * 1024
+"""Twice what a session keeps back for bad times, and a little."""
 
 
-def test_on_a_full_disk_the_session_lives_on_what_it_kept_back(tmp_path: Path, small_disk: Path) -> None:
+def test_on_a_full_disk_the_session_lives_on_what_it_kept_back(
+    tmp_path: Path, disk_of_kb: Callable[[int], Path]
+) -> None:
+    small_disk = disk_of_kb(_DISK_KB)
     rooms = Rooms(tmp_path, archive_folder=small_disk)
     rooms.found()
     with rooms.session("--json", "--speed", 10) as board:
@@ -170,7 +161,8 @@ def test_on_a_full_disk_the_session_lives_on_what_it_kept_back(tmp_path: Path, s
     assert set(reports_shown(board)) <= reports_of(packets)
 
 
-def test_what_no_disk_takes_is_put_elsewhere_and_said(tmp_path: Path, small_disk: Path) -> None:
+def test_what_no_disk_takes_is_put_elsewhere_and_said(tmp_path: Path, disk_of_kb: Callable[[int], Path]) -> None:
+    small_disk = disk_of_kb(_DISK_KB)
     home = tmp_path / "home"
     home.mkdir()
     rooms = Rooms(tmp_path, archive_folder=small_disk, environment={"HOME": str(home)})
