@@ -12,7 +12,7 @@ import typer
 from watchlink.commands.exits import ends_with_its_reader
 from watchlink.commands.nearby import DevicesOption, devices_path
 from watchlink.commands.running import ArchiveOption, JsonOption, say
-from watchlink.texts import shown
+from watchlink.texts import ranges, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -341,7 +341,7 @@ def _what_goes(one: Cohort, chosen: Files) -> str:
             theirs = sessions_of(one, opened.sessions())
     if not theirs:
         return f"No session of {one.name} is stored. What is remembered of its people and their wearables"
-    numbers = ", ".join(str(stored.id) for stored in theirs)
+    numbers = ranges(stored.id for stored in theirs)
     packets = sum(stored.packets for stored in theirs)
     return f"What is stored of {one.name} (recordings {numbers}; {packets} packets; its people and their wearables)"
 

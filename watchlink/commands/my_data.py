@@ -14,7 +14,7 @@ from watchlink.commands.exits import FAILURE, ends_with_its_reader
 from watchlink.commands.nearby import DevicesOption
 from watchlink.commands.running import ArchiveOption, JsonOption, say
 from watchlink.commands.sweeping import files, sweep_and_say
-from watchlink.texts import shown
+from watchlink.texts import ranges, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ def delete(
     if receipt is not None:
         _try_to_write(receipt)
     asking = Asking(yes=yes, instead="Without a keyboard: say --yes.")
-    what = f"sessions {', '.join(map(str, sorted(set(session))))}" if session else "everything, in all sessions"
+    what = f"sessions {ranges(session)}" if session else "everything, in all sessions"
     tell(f"This cannot be taken back. To have it yourself first: watchlink my-data export --person {name}")
     if not asking.agrees(f"Delete {what}, of {name}?"):
         tell("Nothing was deleted.")
@@ -113,8 +113,8 @@ def receipt_lines(done: Receipt) -> list[str]:
     lines = [f"Deleted on {done.on} of {done.person}:"]
     erased = done.erased
     if erased is not None and (erased.touched or erased.pages):
-        numbers = ", ".join(map(str, erased.touched)) or "none"
-        whole = f"; as a whole: {', '.join(map(str, erased.removed))}" if erased.removed else ""
+        numbers = ranges(erased.touched) or "none"
+        whole = f"; as a whole: {ranges(erased.removed)}" if erased.removed else ""
         lines.append(f"- from sessions {numbers}{whole}")
         lines += [f"- {count} {_KINDS.get(sort, sort)}" for sort, count in sorted(erased.packets.items())]
         if erased.pages:
@@ -244,13 +244,10 @@ def _print(name: str, held: Sequence[Holding], record: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from watchlink.consent import agreed
-
     table = Table(box=None, pad_edge=False, title=Text(shown(name)), title_justify="left")
-    for heading in (
-        "session", "kind", "started (UTC)", "cohort", "reports", "marks", "notes", "self-reports", "page", "shared"
-    ):  # fmt: skip
-        table.add_column(heading)
+    for heading in ("no.", "kind", "started (UTC)", "cohort", "reports", "marks", "notes", "answers", "shared"):
+        count = heading in ("no.", "reports", "marks", "notes", "answers")
+        table.add_column(heading, justify="right" if count else "left", no_wrap=heading not in ("cohort", "shared"))
     for one in held:
         stored = one.session
         cells = (
@@ -262,17 +259,28 @@ def _print(name: str, held: Sequence[Holding], record: dict[str, Any]) -> None:
             one.marks,
             one.notes,
             one.self_reports,
-            "yes" if one.evidence else "no",
-            "not asked" if one.shares is None else agreed(one.shares.purposes),
+            _shared(one),
         )
         table.add_row(*(Text(shown(str(cell))) for cell in cells))
     Console().print(table)
+    pages = sum(one.evidence for one in held)
+    if pages:
+        typer.echo(f"Computed pages are kept of {pages} of them.")
     device = record["device"]
     typer.echo(shown("Wearable: none paired" if device is None else f"Wearable: {device['name']}"))
     for cohort in record["cohorts"]:
         when = f"; what is stored of it goes on {cohort['goes_on']}" if cohort["goes_on"] else ""
         shares = "not asked yet" if cohort["agreed_on"] is None else ", ".join(cohort["shares"]) or "nothing"
         typer.echo(shown(f"Member of {cohort['cohort']}, lets others see: {shares}{when}"))
+
+
+def _shared(one: Holding) -> str:
+    from watchlink.consent import agreed
+    from watchlink.packets import Purpose
+
+    if one.shares is None:
+        return "not asked"
+    return "all" if one.shares.purposes == frozenset(Purpose) else agreed(one.shares.purposes)
 
 
 def _try_to_write(receipt: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchlink.commands.nearby import devices_path
 from watchlink.commands.running import archive_path, say
+from watchlink.texts import ranges
 
 if TYPE_CHECKING:
     from watchlink.own_data import Files, Swept
@@ -41,7 +42,7 @@ def sweep_and_say(chosen: Files) -> None:
 
 def swept_words(swept: Swept) -> str:
     """What went, in words."""
-    numbers = f" ({', '.join(map(str, swept.sessions))})" if swept.sessions else ""
+    numbers = f" ({ranges(swept.sessions)})" if swept.sessions else ""
     count = len(swept.sessions)
     words = [
         f"Deleted: {', '.join(swept.cohorts)} with {count} {'session' if count == 1 else 'sessions'}{numbers}, "

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from watchlink import __version__
-from watchlink.exports.cells import Cell, cell, one_line, seconds, table
+from watchlink.exports.cells import Cell, cell, seconds, table
 from watchlink.exports.part import Part
 from watchlink.files import safe_name
+from watchlink.texts import one_line
 
 BIDS_VERSION: Final = "1.11.1"
 _TASK: Final = "practice"

@@ -13,16 +13,11 @@ from typing import Final
 
 from watchlink.exports.part import Part
 from watchlink.packets import SessionEvent
-from watchlink.texts import shown
+from watchlink.texts import one_line
 
 # With their wide forms, which are the same to a spreadsheet in some languages.
 _FORMULA_SIGNS: Final = (*"=+-@\t\r", *"\uff1d\uff0b\uff0d\uff20")
 Cell = str | float | bool | None
-
-
-def one_line(text: str) -> str:
-    """Typed words on one line: line breaks become spaces, and what else no screen shows is replaced."""
-    return shown(" ".join(text.replace("\t", " ").splitlines()))
 
 
 def typed(text: str) -> str:

@@ -27,6 +27,7 @@ from watchlink.reports.document import (
     TrendChart,
     Words,
 )
+from watchlink.texts import ranges
 
 _NAMES: Final = {
     Measure.RESTING_VARIABILITY: "Variability at rest (ln RMSSD)",
@@ -382,7 +383,7 @@ def _tone(primary: bool) -> Tone:  # noqa: FBT001 - the one question there is
 
 
 def _weeks(weeks: Sequence[int]) -> str:
-    return ", ".join(map(str, weeks)) or "none"
+    return ranges(weeks) or "none"
 
 
 def _many(count: int, one: str, several: str = "") -> str:
